@@ -1,0 +1,4 @@
+"""The sans-I/O heart: commands and reports in, events and orders out, `now` an argument.
+
+Nothing in here waits, reads a clock, opens a file or draws a random number; import-linter holds it to that.
+"""

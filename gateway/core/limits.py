@@ -1,0 +1,68 @@
+"""Every bound of the gateway: one name, one default, one range. The same names are keys of `[limits]` in the configuration.
+
+A bound that refuses names itself in the error; a bound that ends something is announced in `ready` beforehand.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Chars = Annotated[int, Meta(ge=1, le=10_000_000)]
+Millis = Annotated[int, Meta(ge=1, le=86_400_000)]
+Bytes = Annotated[int, Meta(ge=1_024, le=64 * 1_048_576)]
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The bounds, in the units their names end in."""
+
+    # Text
+    text_chars_max: Chars = 100_000
+    """Characters in one HTTP request or one `text` message."""
+    chars_pending_max: Chars = 120_000
+    """Unspoken characters that one context may hold; larger than `text_chars_max`, so that one-shot text always fits."""
+    history_chars_max: Chars = 20_000
+    """Spoken characters that a context remembers, so that a clear can tell what was heard."""
+
+    # Audio
+    audio_ahead_ms: Millis = 10_000
+    """Audio that is made but not yet pulled, per context; beyond it no further segment is ordered."""
+    lookahead: Annotated[int, Meta(ge=1, le=8)] = 2
+    """Segments of one context that may be in the making at once."""
+
+    # Commands and events
+    events_pending_max: Count = 1_024
+    """Flushes and other control events that one context may leave unanswered."""
+    replies_pending_max: Count = 256
+    """Errors, pongs and warnings that a connection may leave unread before it is closed."""
+    contexts_max: Annotated[int, Meta(ge=1, le=1_000)] = 16
+    """Contexts that may be open at once on one connection."""
+    contexts_ended_kept: Annotated[int, Meta(ge=0, le=1_000)] = 8
+    """Ended contexts whose history a late clear may still ask for."""
+
+    # Time
+    context_idle_ms: Millis = 600_000
+    """A context without any command for so long speaks what it holds and ends."""
+    context_idle_warning_ms: Millis = 60_000
+    """So long before that, it is warned."""
+
+    # Transport
+    body_bytes_max: Bytes = 2_097_152
+    """An HTTP request body."""
+    message_bytes_max: Bytes = 262_144
+    """A WebSocket message; a larger one is refused with an error."""
+    frame_bytes_max: Bytes = 1_048_576
+    """A WebSocket message that is larger than this closes the connection with 1009."""
+    send_stall_ms: Millis = 30_000
+    """A client that takes no byte for so long is disconnected."""
+    body_read_ms: Millis = 10_000
+    """A request body must have arrived within this time."""
+
+    # Server
+    connections_max: Count = 1_000
+    """Open connections with speech on them; more are refused with 503 before they are accepted."""
+    contexts_total_max: Count = 4_000
+    """Open contexts over all connections."""

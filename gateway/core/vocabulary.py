@@ -1,0 +1,78 @@
+"""The closed sets of words that the whole gateway shares. One meaning each; docs/architecture.md has the glossary."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Codec(StrEnum):
+    """How samples are written for the wire. `PCM_S16LE` is headerless, mono, little-endian."""
+
+    PCM_S16LE = "pcm_s16le"
+    WAV = "wav"
+    MP3 = "mp3"
+
+
+class Route(StrEnum):
+    """The protocol a context came in by. Capabilities are declared per route."""
+
+    HTTP = "http"
+    WEBSOCKET = "websocket"
+
+
+class CutReason(StrEnum):
+    """Why a segment ended where it did."""
+
+    SENTENCE = "sentence"
+    CLAUSE = "clause"
+    SIZE = "size"
+    TIMER = "timer"
+    LEAD = "lead"
+    FLUSH = "flush"
+    END = "end"
+
+
+class CutKind(StrEnum):
+    """What the text looks like at the cut, strongest first; engines choose the closing pause by it."""
+
+    PARAGRAPH = "paragraph"
+    SENTENCE = "sentence"
+    SOFT = "soft"
+    CLAUSE = "clause"
+    WORD = "word"
+    GRAPHEME = "grapheme"
+
+
+class Preset(StrEnum):
+    """A named row of segmentation thresholds."""
+
+    LATENCY = "latency"
+    BALANCED = "balanced"
+    QUALITY = "quality"
+
+
+class PushBoundary(StrEnum):
+    """What the border between two pushes means to the segmenter.
+
+    `NONE`: nothing, text is one stream. `AFTER_TERMINATOR`: a push that ends in a sentence end is a break.
+    `RELEASE`: every push is spoken as it is.
+    """
+
+    NONE = "none"
+    AFTER_TERMINATOR = "after_terminator"
+    RELEASE = "release"
+
+
+class CloseReason(StrEnum):
+    """Why a session closed."""
+
+    FINISHED = "finished"
+    IDLE = "idle"
+    ABORTED = "aborted"
+
+
+class Fault(StrEnum):
+    """Who has to change something for an error to go away."""
+
+    CALLER = "caller"
+    SERVER = "server"

@@ -1,0 +1,53 @@
+"""The one interface between the gateway and whatever makes speech."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+from gateway.core.params import Voice
+from gateway.core.synthesis import Report, Synthesize
+
+
+class EngineInfo(msgspec.Struct, frozen=True):
+    """What an engine is. `sample_rate` in Hz holds for all its voices; `variants` may follow a voice as `voice+variant`;
+    `text_chars_max` is the longest segment text that `synthesize` takes."""
+
+    name: str
+    sample_rate: int
+    voices: tuple[Voice, ...]
+    default_voice: str
+    text_chars_max: int
+    variants: frozenset[str] = frozenset()
+
+
+class Engine(Protocol):
+    """Makes segments. One contract suite (tests/engines/test_contract.py) holds for every engine.
+
+    - Reports of a segment: any number of `Produced` and `Marked`, then exactly one `Finished` or `Failed`.
+    - Equal orders give equal samples, in any order, on any worker, after any failure.
+    - Trouble is a `Failed` report, never an exception; only cancellation passes through.
+    """
+
+    @property
+    def info(self) -> EngineInfo:
+        """Known after `start`; asking before is a bug."""
+        ...
+
+    async def start(self) -> None:
+        """Make ready to speak. Raises EngineFailed when that is impossible. Called once."""
+        ...
+
+    def synthesize(self, order: Synthesize) -> AsyncIterator[Report]:
+        """Make one segment. Calls run concurrently as far as workers allow and wait for one otherwise.
+
+        Closing the iterator or cancelling the task that runs it is the only way to stop it; the worker is free again
+        when that returns.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Stop all work and free all resources. May be called twice, and before `start`."""
+        ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 import msgspec
@@ -40,11 +40,11 @@ class Engine(Protocol):
         """Make ready to speak. Raises EngineFailed when that is impossible. Called once."""
         ...
 
-    def synthesize(self, order: Synthesize) -> AsyncIterator[Report]:
+    def synthesize(self, order: Synthesize) -> AsyncGenerator[Report, None]:
         """Make one segment. Calls run concurrently as far as workers allow and wait for one otherwise.
 
-        Closing the iterator or cancelling the task that runs it is the only way to stop it; the worker is free again
-        when that returns.
+        Closing the generator (`contextlib.aclosing`) or cancelling the task that runs it is the only way to stop it; the
+        worker is free again when that returns.
         """
         ...
 

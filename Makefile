@@ -1,0 +1,46 @@
+# Thin names for what ./run and ./test do; a machine without make loses nothing.
+
+PYTHON := .venv/bin/python
+UV ?= uv
+LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links --quiet
+
+.PHONY: check install run fmt lint types imports test cover bench lock
+
+check:  ## Everything that continuous integration checks
+	./test
+
+install:  ## Set .venv up for development
+	scripts/install requirements-dev.lock
+
+run:  ## Serve on 127.0.0.1:8080
+	./run
+
+fmt: install  ## Format and mend what can be mended without thought
+	$(PYTHON) -m ruff check --fix-only .
+	$(PYTHON) -m ruff format .
+
+lint: install
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types: install
+	$(PYTHON) -m mypy
+
+imports: install
+	$(PYTHON) .venv/bin/lint-imports --no-logo
+
+test:
+	./test tests
+
+cover: install  ## The tests, and which lines and branches they never reach
+	$(PYTHON) -m coverage run -m pytest
+	$(PYTHON) -m coverage combine
+	$(PYTHON) -m coverage report
+
+bench:
+	./run bench
+
+lock:  ## Resolve pyproject.toml again (needs uv); UPGRADE=1 takes the newest versions
+	$(LOCK) $(if $(UPGRADE),--upgrade) -o requirements.lock
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -o requirements-dev.lock

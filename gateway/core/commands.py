@@ -8,9 +8,11 @@ from gateway.core.params import Settings
 
 
 class Configure(msgspec.Struct, frozen=True, tag="configure"):
-    """Use these settings for text that comes after. Text that is still pending is spoken with the old ones first."""
+    """Use these settings for text that comes after. Text that is still pending is spoken with the old ones first.
+    Answered by one `SessionStarted` with the same id."""
 
     settings: Settings
+    id: str | None = None
 
 
 class PushText(msgspec.Struct, frozen=True, tag="push_text"):
@@ -36,7 +38,9 @@ class Clear(msgspec.Struct, frozen=True, tag="clear"):
 
 
 class EndInput(msgspec.Struct, frozen=True, tag="end_input"):
-    """No more text: speak the rest, then close."""
+    """No more text: speak the rest, then close. Answered by `Closed` with the same id."""
+
+    id: str | None = None
 
 
 class KeepAlive(msgspec.Struct, frozen=True, tag="keep_alive"):

@@ -14,9 +14,11 @@ from gateway.core.vocabulary import CloseReason, CutKind, CutReason
 
 
 class SessionStarted(msgspec.Struct, frozen=True):
-    """The context exists; these settings are in force. Comes again when a `Configure` changed them."""
+    """These settings are in force: the `first` event of a context, and again after each `Configure`."""
 
     settings: Settings
+    id: str | None = None
+    first: bool = False
 
 
 class SegmentStarted(msgspec.Struct, frozen=True):
@@ -123,6 +125,7 @@ class Closed(msgspec.Struct, frozen=True):
     reason: CloseReason
     samples: int
     chars: int
+    id: str | None = None
 
 
 Event = (

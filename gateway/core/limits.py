@@ -24,6 +24,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Characters in one HTTP request or one `text` message."""
     chars_pending_max: Chars = 120_000
     """Unspoken characters that one context may hold; larger than `text_chars_max`, so that one-shot text always fits."""
+    whole_chars_max: Chars = 10_000
+    """Characters in one HTTP request for a whole file, which is gathered in memory."""
     history_chars_max: Chars = 20_000
     """Spoken characters that a context remembers, so that a clear can tell what was heard."""
 
@@ -62,6 +64,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A request body must have arrived within this time."""
 
     # Server
+    send_buffer_bytes: Annotated[int, Meta(ge=0, le=16 * 1_048_576)] = 131_072
+    """SO_SNDBUF of the listening socket, so that audio waits here, where a clear reaches it; 0 = the system's."""
     connections_max: Count = 1_000
     """Open connections with speech on them; more are refused with 503 before they are accepted."""
     contexts_total_max: Count = 4_000

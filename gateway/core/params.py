@@ -1,19 +1,16 @@
 """What a caller asks for (`Parameters`), what exists (`Catalog`), and what will really happen (`Settings`).
 
-`resolve` is the only road from the first to the last. It fills defaults, judges every control against the model's
-capabilities on the caller's route, and names near matches and able models when it has to say no.
+Three vocabularies of one subject; `gateway.core.resolve` leads from the first over the second to the third.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.core.errors import InvalidValue, UnknownModel, UnknownVoice, Unsupported
 from gateway.core.vocabulary import Codec, Preset, PushBoundary, Route
 
 # --- what a caller may say -------------------------------------------------------------------------------------------
@@ -60,7 +57,7 @@ class Parameters(msgspec.Struct, frozen=True):
     format: FormatRequest | UnsetType = UNSET
     buffering: BufferingRequest | UnsetType = UNSET
     timestamps: bool | UnsetType = UNSET
-    lead_ms: Annotated[int, Meta(ge=100, le=600_000)] | None | UnsetType = UNSET
+    lead_ms: Annotated[int, Meta(ge=100, le=600_000)] | UnsetType | None = UNSET
 
 
 # --- what exists -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,115 @@
+"""Word marks from what espeak-ng says about words, which is not what was written.
+
+The library reports where it starts to speak something, as a character position. A written number becomes several reports,
+some at the second digit or beyond it; a Chinese or Japanese character may share the position of its neighbour, or have no
+report of its own. `WordMarks` turns reports into one mark per written word:
+
+- Where words are set apart by blanks, the text between two blanks is a word.
+- In scripts without such blanks each character can be a word of its own, digits and other letters in a row being one. It
+  is marked if something was reported there; what follows without a report belongs to it. Several reports at one such
+  character speak for as many characters, as far as the next report leaves room.
+- A report at a blank, or at a word that has its mark, says nothing new.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from gateway.core.synthesis import Mark
+
+# Thai and Lao, Myanmar, Khmer, ideographic numerals and kana, bopomofo, Han.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3100-\u312f\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+# Vowel signs, tone marks and selectors that never stand alone.
+_DEPENDENT = (
+    "\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u102b-\u103e"
+    "\u17b4-\u17d3\u3099\u309a\ufe00-\ufe0f\U000e0100-\U000e01ef"
+)
+_ATOM = re.compile(f"[{_UNSPACED}][{_DEPENDENT}]*|[^\\s{_UNSPACED}]+")
+_UNSPACED_START = re.compile(f"[{_UNSPACED}]")
+_WORD_CHARACTER = re.compile(r"\w")
+
+Report = tuple[int, int]
+"""A sample, and the character that begins to be spoken there."""
+
+
+class WordMarks:
+    """The marks of one segment. `feed` the reports in order, then `finish`; both give the marks that became certain."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        spans = [match.span() for match in _ATOM.finditer(text)]
+        self._starts = [start for start, _ in spans]
+        self._ends = [end for _, end in spans]
+        self._free = 0
+        """The first atom that has no mark yet."""
+        self._char = -1
+        self._samples: list[int] = []
+        """Reports at one character, not yet placed."""
+        self._open: tuple[int, int] | None = None
+        """Sample and atom of a mark whose end is not known yet."""
+        self._sample = 0
+
+    def feed(self, reports: Iterable[Report]) -> list[Mark]:
+        marks: list[Mark] = []
+        for sample, char in reports:
+            if char != self._char:
+                self._place(char, marks)
+                self._char = char
+            self._sample = max(self._sample, sample)
+            self._samples.append(self._sample)
+            atom = self._atom_at(char)
+            if atom is not None and self._closes_run(atom):
+                self._place(len(self._text), marks)
+        return marks
+
+    def finish(self) -> list[Mark]:
+        marks: list[Mark] = []
+        self._place(len(self._text), marks)
+        self._settle(len(self._starts), marks)
+        return marks
+
+    def _place(self, limit: int, marks: list[Mark]) -> None:
+        """Give the reports held to the atom they name and, in unspaced scripts, to those after it and before `limit`."""
+        atom = self._atom_at(self._char)
+        for sample in self._samples:
+            if atom is None:
+                break
+            if atom >= self._free:
+                self._settle(atom, marks)
+                self._open = (sample, atom)
+                self._free = atom + 1
+                if self._closes_run(atom):
+                    self._settle(atom + 1, marks)
+            atom = self._follower(atom, limit)
+        self._samples.clear()
+
+    def _settle(self, next_atom: int, marks: list[Mark]) -> None:
+        """End the open mark where its run ends, or where the next marked atom begins."""
+        if self._open is None:
+            return
+        sample, atom = self._open
+        last = atom
+        while last + 1 < next_atom and not self._closes_run(last):
+            last += 1
+        marks.append(Mark(sample, self._starts[atom], self._ends[last]))
+        self._open = None
+
+    def _atom_at(self, char: int) -> int | None:
+        atom = bisect_right(self._starts, char) - 1
+        return atom if atom >= 0 and char < self._ends[atom] else None
+
+    def _follower(self, atom: int, limit: int) -> int | None:
+        if self._closes_run(atom) or not _UNSPACED_START.match(self._text, self._starts[atom]):
+            return None
+        start, end = self._starts[atom + 1], self._ends[atom + 1]
+        spoken = start < limit and _WORD_CHARACTER.search(self._text, start, end)
+        return atom + 1 if spoken else None
+
+    def _closes_run(self, atom: int) -> bool:
+        """Whether a blank or the end of the text follows."""
+        return atom + 1 == len(self._starts) or self._starts[atom + 1] > self._ends[atom]

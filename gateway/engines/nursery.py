@@ -1,0 +1,108 @@
+"""The worker side of the pool: a process that makes ready once, never works itself, and forks a worker for each order.
+
+Every worker is a copy of the same untouched state. So equal orders give equal answers whatever was made before, and what
+an order does to its process ends with that process. A worker is forked ahead of its order; it announces itself by handing
+the server one end of a socket and a handle (pidfd) to end it by, both over the nursery's control socket.
+
+The nursery serves until the control socket closes. Linux only. Needs nothing but the standard library, because each
+import makes each fork dearer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.engines.frames import FINISHED, HEADER, ORDER, REFUSED, frame
+
+ADDRESS_SPACE_BYTES_MAX = 1 << 30
+CPU_SECONDS_MAX = 20
+"""Of one worker, for one order. A minute of speech takes less than a tenth of a second."""
+FORK = b"\0"
+"""The control message that asks for one more worker."""
+
+_PR_SET_PDEATHSIG = 1
+
+Send = Callable[[bytes], None]
+Work = Callable[[bytes, Send], None]
+
+
+class Refused(Exception):
+    """What `work` raises when the order cannot be carried out; the message goes to the server."""
+
+
+def serve(control: socket.socket, work: Work) -> None:
+    """Fork a worker for each `FORK` until the control socket closes.
+
+    Returns when the last worker has gone. A worker calls `work(order, send)` once with the order's payload and a function that sends whole frames, then says
+    FINISHED (or REFUSED) and exits. Call this when the process is as ready as it can be: workers inherit everything.
+    """
+    _confine()
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    while control.recv(1):
+        if os.fork() == 0:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() == parent:
+                _be_a_worker(control, work)
+            os._exit(0)
+    with contextlib.suppress(ChildProcessError):
+        os.wait()  # As SIGCHLD is ignored, this returns when the last worker has gone.
+
+
+def _confine() -> None:
+    """No core files, no files at all, little memory, first to go when memory is short; children reap themselves.
+
+    What the C library has to say about its own death is not for the server's log either.
+    """
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES_MAX, ADDRESS_SPACE_BYTES_MAX))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def _be_a_worker(control: socket.socket, work: Work) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX))
+    mine, theirs = socket.socketpair()
+    socket.send_fds(control, [FORK], [theirs.fileno(), os.pidfd_open(os.getpid())])
+    theirs.close()
+    control.close()
+    order = _receive_order(mine)
+    if order is None:
+        return
+    try:
+        work(order, mine.sendall)
+        mine.sendall(frame(FINISHED))
+    except Refused as refusal:
+        mine.sendall(frame(REFUSED, str(refusal).encode()))
+
+
+def _receive_order(connection: socket.socket) -> bytes | None:
+    """The payload of the one ORDER; None when the server has no use for this worker any more."""
+    received = b""
+    wanted = HEADER.size
+    while len(received) < wanted:
+        more = connection.recv(1 << 16)
+        if not more:
+            return None
+        received += more
+        if wanted == HEADER.size <= len(received):
+            kind, length = HEADER.unpack_from(received)
+            assert kind == ORDER
+            wanted += length
+    return received[HEADER.size :]

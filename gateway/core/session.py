@@ -364,8 +364,8 @@ class Session:
                 )
 
     def _idle_at(self) -> float | None:
-        """When the next step towards an idle end is due. An engine at work or audio to come stops that clock."""
-        if self.state not in {State.CONFIGURING, State.OPEN} or self._line:
+        """When the next step towards an idle end is due. Audio to come and answers unread stop that clock."""
+        if self.state not in {State.CONFIGURING, State.OPEN} or self._line or self._ready:
             return None
         patience_ms = self._limits.context_idle_ms
         if not self._idle_warned:

@@ -1,29 +1,35 @@
 """Where sentences, clauses and paragraphs end in text that is still arriving.
 
-`Scanner` reads every character once, forwards, and names the places where text may be cut. What it says about a place
-depends on the text alone, never on how the text was split into feeds: a candidate is decided by a fixed rule on what
-follows it, at the first character that settles the matter (`Boundary.decided`), and until then the scanner waits.
+`Scanner` reads forwards, once. One regular expression finds the next mark that may end something; the rule for that mark
+then says what it ends, from a bounded number of characters around it. Where the rule needs characters that have not
+arrived, the scanner stops there and asks again when they have. A boundary is therefore decided at the first character
+that settles it (`Boundary.decided`), and what is found never depends on how the text was split into feeds.
+
+What the rules know is what streams and scripts need: what may follow a mark, brackets, lists, line ends, numbers. Which
+dot belongs to an abbreviation is the judge's business.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
+from gateway.core import scripts
 from gateway.core.judge import Judge
 from gateway.core.vocabulary import CutKind
 
 WINDOW_CHARS_MAX = 300
-"""Characters before a candidate that are shown to the judge."""
-RUN_CHARS_MAX = 64
-"""Terminators and closers that are read as one candidate."""
-
-_TRIGGER = re.compile(r"\n|[.!?…]|[。！？｡．।॥።፧۔؟؞។៕]|[,;:—–،؛、，；：၊፣]")
-_RUN = re.compile(r"[.!?…]+[\"'”’»)\]}]*")
-_HARD = frozenset("。！？｡．।॥።፧۔؟؞។៕")
-_CLAUSE = frozenset(",;:—–،؛、，；：၊፣")
-_WIDE = frozenset("、，；：")
-_NON_BLANK = re.compile(r"\S")
+"""Characters before a mark that its rule may look at."""
+AHEAD_CHARS_MAX = 64
+"""Characters of a run of marks, and again of what lies between it and the next word."""
+WORD_CHARS_MAX = 32
+"""A longer word is no abbreviation, and of a longer follower only the beginning is read."""
+BRACKET_CHARS_MAX = 120
+"""A bracket that has not been closed for so long is forgotten."""
+BRACKETS_MAX = 8
+"""Open brackets that are remembered."""
 
 
 class Boundary(NamedTuple):
@@ -34,16 +40,28 @@ class Boundary(NamedTuple):
     decided: int
 
 
+class _Step(NamedTuple):
+    """What a rule found: where to read on, and the boundary if there is one."""
+
+    resume: int
+    boundary: Boundary | None = None
+
+
 class Scanner:
     """Finds the boundaries of one stream of text. Positions count code points since construction."""
 
     def __init__(self, judge: Judge, language: str) -> None:
         self._judge = judge
-        self.language = language
         self._text = ""
         self._base = 0
-        self._scan = 0
-        self._sentence = 0
+        self._restart_at(0)
+        self.use(language)
+
+    def use(self, language: str) -> None:
+        """Read what comes next as `language`, a code as `base_language` gives it."""
+        self._language = language
+        self._trigger = _trigger(language)
+        self._abbreviations = scripts.ABBREVIATIONS.get(language, frozenset())
 
     @property
     def end(self) -> int:
@@ -63,65 +81,312 @@ class Scanner:
 
     def restart(self) -> None:
         """Everything fed so far has been dealt with; what follows begins a new text."""
-        self._text, self._base = "", self.end
-        self._scan = self._sentence = self._base
+        self._base, self._text = self.end, ""
+        self._restart_at(self._base)
+
+    def _restart_at(self, position: int) -> None:
+        self._scan = self._sentence = position
+        self._brackets: list[int] = []
+        self._quoted = False
+        self._markers: frozenset[str] = frozenset()
 
     def advance(self, limit: int) -> Boundary | None:
         """The next boundary that the first `limit` characters decide; None = there is none."""
-        text, base = self._text, self._base
-        stop = limit - base
-        while match := _TRIGGER.search(text, self._scan - base, stop):
-            step = self._judge_at(match.start(), stop)
+        stop = limit - self._base
+        while match := self._trigger.search(self._text, self._scan - self._base, stop):
+            step = _RULES[match.lastgroup](self, match.start(), stop)
             if step is None:
                 return None
-            resume, boundary = step
-            self._scan = base + resume
-            if boundary is not None:
-                if boundary.kind in (CutKind.PARAGRAPH, CutKind.SENTENCE):
-                    self._sentence = boundary.position
-                return boundary
+            self._scan = self._base + step.resume
+            if step.boundary is not None:
+                return self._announce(step.boundary)
         self._scan = max(self._scan, limit)
         return None
 
-    def _judge_at(self, at: int, stop: int) -> tuple[int, Boundary | None] | None:
-        text, base = self._text, self._base
-        mark = text[at]
-        if mark == "\n":
-            following = _NON_BLANK.search(text, at, min(stop, at + RUN_CHARS_MAX))
-            if following is None and stop - at < RUN_CHARS_MAX:
+    def _announce(self, found: Boundary) -> Boundary:
+        base = self._base
+        boundary = Boundary(base + found.position, found.kind, base + found.decided)
+        if found.kind in (CutKind.PARAGRAPH, CutKind.SENTENCE):
+            self._sentence = boundary.position
+            self._brackets.clear()
+        if found.kind is CutKind.PARAGRAPH:
+            self._quoted = False
+            self._markers = frozenset()
+        return boundary
+
+    # Rules. Indices count from the beginning of the kept text; nothing at or after `stop` may be looked at. None = wait.
+
+    def _line_end(self, at: int, stop: int) -> _Step | None:
+        text = self._text
+        gap = _BLANKS.match(text, at, min(stop, at + AHEAD_CHARS_MAX))
+        assert gap is not None
+        after = gap.end()
+        if after == stop and after - at < AHEAD_CHARS_MAX:
+            return None
+        left = self._left(at)
+        if _NOTHING_YET.fullmatch(text, left, at):
+            if text[left:at].isspace() or left == at:
+                self._sentence = self._base + after
+            return _Step(after)
+        kind = CutKind.PARAGRAPH if len(_LINE_END.findall(gap.group())) > 1 else CutKind.SENTENCE
+        if kind is CutKind.SENTENCE and after < stop and text[after].islower():
+            marker = _LINE_MARKER.match(text, after, stop)
+            if marker is not None and marker.end() == stop and stop - after < WORD_CHARS_MAX:
                 return None
-            end = following.start() if following else at + RUN_CHARS_MAX
-            kind = CutKind.PARAGRAPH if text.count("\n", at, end) > 1 else CutKind.SENTENCE
-            return end, Boundary(base + at, kind, base + end + 1)
-        if mark in _HARD:
-            if at + 1 >= stop:
-                return None
-            return at + 1, Boundary(base + at + 1, CutKind.SENTENCE, base + at + 2)
-        if mark in _CLAUSE:
-            if at + 1 >= stop:
-                return None
-            if mark not in _WIDE and not text[at + 1].isspace():
-                return at + 1, None
-            return at + 1, Boundary(base + at + 1, CutKind.CLAUSE, base + at + 2)
-        run = _RUN.match(text, at, min(stop, at + RUN_CHARS_MAX))
+            if marker is None and not _ENDED.search(text, left, at):
+                kind = CutKind.SOFT
+        return _Step(after, Boundary(at, kind, min(after + 1, stop)))
+
+    def _stop(self, at: int, stop: int) -> _Step | None:
+        """A full stop, question or exclamation mark, or an ellipsis."""
+        text = self._text
+        run = _RUN.match(text, at, min(stop, at + AHEAD_CHARS_MAX))
         assert run is not None
         end = run.end()
-        if end == stop and end - at < RUN_CHARS_MAX:
+        if end == stop and end - at < AHEAD_CHARS_MAX:
             return None
-        follower = _NON_BLANK.search(text, end, min(stop, end + RUN_CHARS_MAX))
-        if follower is None:
-            return None if stop - end < RUN_CHARS_MAX else (end, None)
-        if follower.start() == end:
-            return end, None
-        word = follower.end()
-        while word < min(stop, end + RUN_CHARS_MAX) and text[word].isalnum():
-            word += 1
-        if word == stop and word < end + RUN_CHARS_MAX:
+        if text[at] == "." and (step := self._list_marker(at, stop)):
+            return step
+        lead = _LEAD.match(text, end, min(stop, end + AHEAD_CHARS_MAX))
+        if lead is None:
+            return self._glued(at, end)
+        follower = lead.end()
+        if follower == stop and follower - end < AHEAD_CHARS_MAX:
             return None
-        left = max(self._sentence - base, at - WINDOW_CHARS_MAX, 0)
-        window = text[left:word]
-        if self._judge.ends_sentence(
-            self.language, window, range(end - left, follower.start() + 2 - left)
-        ):
-            return end, Boundary(base + end, CutKind.SENTENCE, base + word)
-        return end, Boundary(base + end, CutKind.SOFT, base + word)
+        self._close(run.group())
+        if follower == stop or text[follower] in scripts.LINE_ENDS:
+            return _Step(end)
+        first = text[follower]
+        soft = _Step(end, Boundary(end, CutKind.SOFT, follower + 1))
+        if first.islower() and not self._starts_lower(at):
+            return soft
+        if self._in_brackets(at):
+            return soft
+        verdict = self._ends(at, end, follower, stop)
+        if verdict is None:
+            return None
+        ends, decided = verdict
+        if not ends:
+            return _Step(end, Boundary(end, CutKind.SOFT, decided))
+        return _Step(end, Boundary(end, CutKind.SENTENCE, decided))
+
+    def _glued(self, at: int, end: int) -> _Step:
+        """A mark with no blank after it ends nothing, unless the script needs no blanks."""
+        text = self._text
+        first = text[end]
+        if first in scripts.LINE_ENDS or not (first >= _UNSPACED and (first.isalnum() or text[at] in "!?")):
+            return _Step(end)
+        kind = CutKind.SOFT if text[at] == "…" or self._in_brackets(at) else CutKind.SENTENCE
+        self._close(text[at:end])
+        return _Step(end, Boundary(end, kind, end + 1))
+
+    def _ends(self, at: int, end: int, follower: int, stop: int) -> tuple[bool, int] | None:
+        """Whether the mark at `at` ends a sentence, and how far one has to read to know; None = further than `stop`."""
+        text, language = self._text, self._language
+        known = follower + 1
+        left = self._left(at)
+        token = _TOKEN.search(text, max(left, at - WORD_CHARS_MAX), at)
+        word = token.group() if token is not None else ""
+        if text[at] == "!":
+            return not (word and _abbreviates(self._judge, language, word + "!")), known
+        if text[at] != "." or text[at + 1 : at + 2] in ("." , "…"):
+            return True, known
+        if word.isdecimal():
+            return not (len(word) <= 2 and language in scripts.ORDINAL_LANGUAGES), known
+        if len(word) == 1 and word.isupper() and language != "en":
+            return False, known
+        if word.lower() in self._abbreviations:
+            return False, known
+        if not word or not _abbreviates(self._judge, language, word + "."):
+            return True, known
+        following = _WORD.match(text, follower, min(stop, follower + WORD_CHARS_MAX))
+        known = following.end() + 1 if following is not None else follower + 1
+        if known > stop:
+            return None
+        window = text[left:known]
+        return (
+            self._judge.ends_sentence(language, window, range(end - left, follower - left + 1)),
+            known,
+        )
+
+    def _list_marker(self, at: int, stop: int) -> _Step | None:
+        """ "2." begins an item, at the beginning of a line or after "1."; it ends nothing."""
+        text = self._text
+        left = self._left(at)
+        begin = _MARKER.fullmatch(text, left, at)
+        if begin is not None:
+            self._markers = _successors(begin[1], text[at])
+            return _Step(at + 1)
+        if self._markers and (inner := _INNER_MARKER.search(text, max(left, at - 6), at)):
+            if inner[1] + text[at] in self._markers and at + 1 < stop and not text[at + 1].isalnum():
+                self._markers = _successors(inner[1], text[at])
+                return _Step(at + 1, Boundary(inner.start(), CutKind.SENTENCE, at + 2))
+        return None
+
+    def _hard_stop(self, at: int, stop: int) -> _Step | None:
+        text = self._text
+        run = _HARD_RUN.match(text, at, min(stop, at + AHEAD_CHARS_MAX))
+        assert run is not None
+        end = run.end()
+        if end == stop and end - at < AHEAD_CHARS_MAX:
+            return None
+        if text[at] == "．" and at > 0 and text[at - 1].isdecimal() and text[at + 1].isdecimal():
+            return _Step(end)
+        marks = run.group()
+        inside = self._in_brackets(at)
+        if not self._quoted and marks[-1] in '"”':
+            end -= 1
+        kind = CutKind.SOFT if inside else CutKind.SENTENCE
+        self._close(marks)
+        return _Step(end, Boundary(end, kind, run.end() + 1))
+
+    def _clause(self, at: int, stop: int) -> _Step | None:
+        text = self._text
+        if at + 1 >= stop:
+            return None
+        if self._in_brackets(at) or text[at + 1] in scripts.LINE_ENDS:
+            return _Step(at + 1)
+        if text[at] in scripts.DASHES and text[self._left(at) : at].isspace():
+            return _Step(at + 1)
+        return _Step(at + 1, Boundary(at + 1, CutKind.CLAUSE, at + 2))
+
+    def _space(self, at: int, _stop: int) -> _Step | None:
+        return _Step(at + 1, Boundary(at, CutKind.CLAUSE, at + 1))
+
+    def _open(self, at: int, _stop: int) -> _Step | None:
+        if len(self._brackets) < BRACKETS_MAX:
+            self._brackets.append(self._base + at)
+        return _Step(at + 1)
+
+    def _closing(self, at: int, stop: int) -> _Step | None:
+        if at + 1 >= stop:
+            return None
+        self._close(self._text[at])
+        return (self._text[at] == ")" and self._list_marker(at, stop)) or _Step(at + 1)
+
+    def _quote(self, at: int, _stop: int) -> _Step | None:
+        self._close(self._text[at])
+        return _Step(at + 1)
+
+    def _bullet(self, at: int, stop: int) -> _Step | None:
+        if at + 1 >= stop:
+            return None
+        if at == 0 or not self._text[at - 1].isspace() or self._text[self._left(at) : at].isspace():
+            return _Step(at + 1)
+        return _Step(at + 1, Boundary(at - 1, CutKind.SENTENCE, at + 2))
+
+    # What the rules ask.
+
+    def _left(self, at: int) -> int:
+        return max(self._sentence - self._base, at - WINDOW_CHARS_MAX)
+
+    def _starts_lower(self, at: int) -> bool:
+        start = self._sentence - self._base
+        if start < at - WINDOW_CHARS_MAX:
+            return False
+        letter = _LETTER.search(self._text, start, at)
+        return letter is not None and letter.group().islower()
+
+    def _in_brackets(self, at: int) -> bool:
+        while self._brackets and self._base + at - self._brackets[-1] > BRACKET_CHARS_MAX:
+            self._brackets.pop()
+        return bool(self._brackets)
+
+    def _close(self, marks: str) -> None:
+        for mark in marks:
+            if mark in scripts.CLOSERS and self._brackets:
+                self._brackets.pop()
+            elif mark in "“„«‹":
+                self._quoted = True
+            elif mark in '"”»›':
+                self._quoted = not self._quoted
+
+
+@lru_cache(maxsize=4_096)
+def _abbreviates(judge: Judge, language: str, token: str) -> bool:
+    """Whether the judge may see an abbreviation in `token`, mark included, whatever comes after it."""
+    if len(token) == 2 or "." in token[:-1] or "@" in token:
+        return True
+    before = f"Xx xx {token}"
+    return not judge.ends_sentence(
+        language, f"{before} Zz zz", range(len(before), len(before) + 2)
+    )
+
+
+_ROMANS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
+
+
+@lru_cache(maxsize=1_024)
+def _successors(marker: str, mark: str) -> frozenset[str]:
+    """What the next item of a list may begin with: after "1" comes "2", after "i" comes "ii" or "j"."""
+    following = set[str]()
+    if marker.isdecimal():
+        following.add(str(int(marker) + 1))
+    elif len(marker) == 1 and marker.isascii():
+        following.add(chr(ord(marker) + 1))
+    if marker in _ROMANS[:-1]:
+        following.add(_ROMANS[_ROMANS.index(marker) + 1])
+    return frozenset(item + mark for item in following)
+
+
+def _any_of(marks: str) -> str:
+    return f"[{re.escape(marks)}]"
+
+
+@lru_cache(maxsize=8)
+def _trigger_for(stops: str, unspaced: bool) -> re.Pattern[str]:
+    closers = _any_of(scripts.RUN_CLOSERS)
+    groups = {
+        "line": _any_of(scripts.LINE_ENDS),
+        # A dot inside a number, a domain or a file name is by far the most frequent one that ends nothing.
+        "stop": rf"[{re.escape(stops.replace('.', ''))}]|\.(?![0-9A-Za-z_\u00c0-\u0559\u0561-\u1fff])",
+        "hard": _any_of(scripts.HARD_STOPS),
+        "clause": rf"{_any_of(scripts.CLAUSE_MARKS)}(?={closers}*(?:\s|\Z))|{_any_of(scripts.CLAUSE_MARKS_WIDE)}"
+        rf"|(?<=\s){_any_of(scripts.DASHES)}(?=\s|\Z)",
+        "open": rf"(?<![:;=]){_any_of(scripts.OPENERS)}",
+        "close": _any_of(scripts.CLOSERS),
+        "quote": _any_of(scripts.QUOTES),
+        "bullet": _any_of(scripts.BULLETS),
+    }
+    if unspaced:
+        groups["space"] = r"(?<=[\u0e00-\u109f\u1780-\u17ff])[ ](?=[\u0e00-\u109f\u1780-\u17ff])"
+    return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in groups.items()))
+
+
+def _trigger(language: str) -> re.Pattern[str]:
+    stops = scripts.STOPS + scripts.STOPS_OF.get(language, "")
+    return _trigger_for(stops, language in scripts.UNSPACED_LANGUAGES)
+
+
+_RULES: dict[str | None, Callable[[Scanner, int, int], _Step | None]] = {
+    "line": Scanner._line_end,
+    "stop": Scanner._stop,
+    "hard": Scanner._hard_stop,
+    "clause": Scanner._clause,
+    "space": Scanner._space,
+    "open": Scanner._open,
+    "close": Scanner._closing,
+    "quote": Scanner._quote,
+    "bullet": Scanner._bullet,
+}
+
+_UNSPACED = "\u2190"
+"""Letters from here on are written without blanks, and other characters are symbols and emoji."""
+_BLANKS = re.compile(r"\s+")
+_LINE_END = re.compile(rf"\r\n|{_any_of(scripts.LINE_ENDS)}")
+_RUN = re.compile(
+    rf"{_any_of(scripts.STOPS + scripts.STOPS_ELSEWHERE + scripts.RUN_CLOSERS)}+"
+    rf"(?:[ ]{_any_of(scripts.STOPS)}+(?=[\s{re.escape(scripts.RUN_CLOSERS)}]|\Z))*"
+)
+_HARD_RUN = re.compile(
+    rf"{_any_of(scripts.HARD_STOPS + scripts.STOPS)}+{_any_of(scripts.RUN_CLOSERS)}*"
+)
+_LEAD = re.compile(rf"[^\S\n]+[{re.escape(scripts.LEADERS)} \t\u00a0\u3000]*")
+_WORD = re.compile(r"[\w'’-]+")
+_TOKEN = re.compile(r"[^\s\"“”„«»‘(\[{（—–/*_]*\Z")
+_LETTER = re.compile(r"[^\W\d_]")
+_MARKER = re.compile(r"[^\w.]*((?:\d{1,2}\.)*\d{1,2}|[^\W\d_]|[ivx]{2,5})")
+_INNER_MARKER = re.compile(r"(?<=\s)\(?(\d{1,2}|[a-z]|[ivx]{2,5})\Z")
+_LINE_MARKER = re.compile(r"[a-z]{1,4}(?:[.)]|\Z)")
+_NOTHING_YET = re.compile(r"[^\w]*(?:(?:\d{1,2}|\w)[.)]*)?\s*")
+_ENDED = re.compile(rf"{_any_of(scripts.STOPS + scripts.HARD_STOPS)}{_any_of(scripts.RUN_CLOSERS)}*\s*\Z")

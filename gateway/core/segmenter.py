@@ -59,6 +59,7 @@ class Segmenter:
         self._params = params
         self._start = 0
         self._spoken = 0
+        self._count = 0
         self._held: list[tuple[int, CutKind]] = []
         self._since: float | None = None
         self._pushed_at = 0.0
@@ -67,7 +68,7 @@ class Segmenter:
         """Use other parameters from here on. Nothing may be pending; offsets continue."""
         assert self.chars_pending == 0
         self._params = params
-        self._scanner.language = base_language(language)
+        self._scanner.use(base_language(language))
 
     @property
     def chars_pending(self) -> int:
@@ -137,6 +138,7 @@ class Segmenter:
     def _restart(self) -> None:
         self._scanner.restart()
         self._spoken = 0
+        self._count = 0
         self._held.clear()
         self._since = None
 
@@ -172,6 +174,9 @@ class Segmenter:
         if not params.auto_flush or params.release_chars:
             return params.max_chars + 1
         sentence = kind in _SENTENCE_KINDS
+        if params.schedule:
+            minimum = params.schedule[min(self._count, len(params.schedule) - 1)]
+            return minimum if sentence else params.max_chars + 1
         if not self._spoken:
             return 2 if sentence else params.first_chars_min
         target = _TARGET_CHARS[params.preset]
@@ -221,4 +226,5 @@ class Segmenter:
         self._start = end
         if speakable:
             self._spoken += len(text)
+            self._count += 1
         self._held = [cut for cut in self._held if cut[0] > end]

@@ -15,7 +15,9 @@ from gateway.engines.frames import AUDIO, NOTE, frame
 from gateway.engines.nursery import Refused, Send, serve
 
 BUFFER_MS = 200
-"""Audio per frame. Less makes the first audio hardly earlier and the rest dearer."""
+"""Audio per callback of the library. Less makes the first audio hardly earlier and the rest dearer."""
+SEND_BYTES = 44_100
+"""The first audio leaves at once, later audio when there is so much of it: each frame wakes the server."""
 
 
 def main() -> None:
@@ -40,23 +42,50 @@ def _work(espeak: Espeak, order: bytes, send: Send) -> None:
 
 
 def _speak(espeak: Espeak, pieces: bytes, send: Send) -> None:
-    samples_before = chars_before = samples = start = 0
-
-    def on_audio(pcm: bytes, words: list[RawWord]) -> None:
-        nonlocal samples
-        notes = b"".join(
-            WORD.pack(samples_before + sample, chars_before + char) for sample, char in words
-        )
-        samples += len(pcm) // 2
-        send((frame(NOTE, notes) if notes else b"") + (frame(AUDIO, pcm) if pcm else b""))
-
+    outbox = _Outbox(send)
+    chars = start = 0
     while start < len(pieces):
         end_pause, length = PIECE.unpack_from(pieces, start)
-        start += PIECE.size
-        text = pieces[start : start + length]
-        espeak.speak(text, end_pause, on_audio)
-        start += length
-        samples_before, chars_before = samples, chars_before + len(text.decode())
+        text = pieces[start + PIECE.size : start + PIECE.size + length]
+        outbox.begin_call(chars)
+        espeak.speak(text, end_pause, outbox.put)
+        chars += len(text.decode())
+        start += PIECE.size + length
+    outbox.flush()
+
+
+class _Outbox:
+    """Gathers what the library gives into frames, and counts samples and characters over all calls of a segment."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._notes = bytearray()
+        self._pcm = bytearray()
+        self._samples = self._samples_before = self._chars_before = 0
+
+    def begin_call(self, chars_before: int) -> None:
+        self._samples_before, self._chars_before = self._samples, chars_before
+
+    def put(self, pcm: bytes, words: list[RawWord]) -> None:
+        for sample, char in words:
+            self._notes += WORD.pack(self._samples_before + sample, self._chars_before + char)
+        self._pcm += pcm
+        is_first = self._samples == 0
+        self._samples += len(pcm) // 2
+        if is_first or len(self._pcm) >= SEND_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Words go before the audio in which they begin, so that nobody who has the audio lacks its words."""
+        frames = [
+            frame(kind, bytes(data))
+            for kind, data in ((NOTE, self._notes), (AUDIO, self._pcm))
+            if data
+        ]
+        if frames:
+            self._send(b"".join(frames))
+        self._notes.clear()
+        self._pcm.clear()
 
 
 def _list(espeak: Espeak, send: Send) -> None:

@@ -17,6 +17,7 @@ import os
 import resource
 import signal
 import socket
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def _confine() -> None:
 def _be_a_worker(control: socket.socket, work: Work) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX))
     mine, theirs = socket.socketpair()
-    socket.send_fds(control, [FORK], [theirs.fileno(), os.pidfd_open(os.getpid())])
+    handles = struct.pack("2i", theirs.fileno(), os.pidfd_open(os.getpid()))
+    control.sendmsg([FORK], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handles)])
     theirs.close()
     control.close()
     order = _receive_order(mine)

@@ -37,11 +37,11 @@ from gateway.engines.worker import Batch, Worker, WorkerLost, WorkerStalled
 NURSERIES = 2
 ATTEMPTS_MAX = 2
 STALL_MS_MAX = 5_000
-"""A worker that sends nothing for so long is killed."""
+"""A worker that sends nothing for so long is killed, and so is a nursery that owes a worker for so long."""
 START_MS_MAX = 10_000
 """The first worker must be there by then."""
-WORKER_WAIT_MS_MAX = 5_000
-"""How long an order that is next in line waits for a worker to be forked."""
+WORKER_WAIT_MS_MAX = 10_000
+"""How long an order that is next in line waits for a worker: long enough to kill and replace hung nurseries."""
 RESTART_MS_MIN, RESTART_MS_MAX = 5, 5_000
 """Pause before a lost nursery is replaced: the minimum, doubled for each one in a row that never forked a worker."""
 END_MS_MAX = 1_000
@@ -68,10 +68,17 @@ class _Nursery:
                 start_new_session=True,
             )
         self.waiting: deque[Worker] = deque()
+        self.owed = 0
+        """Workers asked for that have not announced themselves."""
+        self.owed_since = 0.0
+        """When the oldest of them could first be expected, on the loop's clock."""
         self.has_forked = False
 
-    def ask(self, workers: int = 1) -> None:
+    def ask(self, workers: int) -> None:
         """Ask for more workers. What a lost nursery cannot answer its successor will."""
+        if self.owed == 0:
+            self.owed_since = asyncio.get_running_loop().time()
+        self.owed += workers
         with contextlib.suppress(OSError):
             for _ in range(workers):
                 self.control.send(FORK)
@@ -89,6 +96,8 @@ class _Nursery:
                 return False
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fds[0])
             self.waiting.append(Worker(connection, fds[1]))
+            self.owed -= 1
+            self.owed_since = asyncio.get_running_loop().time()
             self.has_forked = True
 
     def close(self) -> None:
@@ -128,11 +137,13 @@ class Pool:
         self._failures = 0
         self._changed = asyncio.Event()
         self._closed = False
+        self._watchdog: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Returns when the first worker waits. Raises EngineFailed when none can be had. Called once."""
         for _ in range(NURSERIES):
             self._add_nursery()
+        self._watch()
         try:
             async with asyncio.timeout(START_MS_MAX / 1_000):
                 while not any(nursery.waiting for nursery in self._nurseries):
@@ -175,6 +186,8 @@ class Pool:
         """Kill every process and see it gone. What is in the making fails with EngineLost. May be called twice."""
         self._closed = True
         self._changed.set()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
         while self._at_work:
             next(iter(self._at_work)).end(EngineLost("the engine is closing"))
         while self._nurseries:
@@ -224,7 +237,7 @@ class Pool:
         for nursery in sorted(self._nurseries, key=lambda nursery: -len(nursery.waiting)):
             while nursery.waiting:
                 worker = nursery.waiting.popleft()
-                nursery.ask()
+                nursery.ask(1)
                 if worker.is_waiting:
                     return worker
                 worker.discard()
@@ -239,20 +252,35 @@ class Pool:
         if self._closed:
             return
         nursery = _Nursery(self._command, self._env)
-        nursery.ask(self._spares)
         self._nurseries.add(nursery)
         asyncio.get_running_loop().add_reader(nursery.control, self._receive, nursery)
+        nursery.ask(self._spares)
+
+    def _watch(self) -> None:
+        """Replace nurseries that hang. Comes back by itself until the pool is closed."""
+        now = asyncio.get_running_loop().time()
+        for nursery in list(self._nurseries):
+            if nursery.owed and now - nursery.owed_since >= self._stall_ms_max / 1_000:
+                self._lose(nursery)
+        self._watchdog = asyncio.get_running_loop().call_later(
+            self._stall_ms_max / 2_000, self._watch
+        )
 
     def _receive(self, nursery: _Nursery) -> None:
         if nursery.receive():
             self._failures = 0
+            self._changed.set()
         else:
-            self._failures = 0 if nursery.has_forked else self._failures + 1
-            pause_ms = min(RESTART_MS_MIN * 2 ** min(self._failures, 20), RESTART_MS_MAX)
-            log.warning("engine nursery lost", extra={"restart_in_ms": pause_ms})
-            self._retire(nursery)
-            nursery.kill()
-            asyncio.get_running_loop().call_later(pause_ms / 1_000, self._add_nursery)
+            self._lose(nursery)
+
+    def _lose(self, nursery: _Nursery) -> None:
+        """Put another one in the place of a nursery that is dead or hangs."""
+        self._failures = 0 if nursery.has_forked else self._failures + 1
+        pause_ms = min(RESTART_MS_MIN * 2 ** min(self._failures, 20), RESTART_MS_MAX)
+        log.warning("engine nursery lost", extra={"restart_in_ms": pause_ms})
+        self._retire(nursery)
+        nursery.kill()
+        asyncio.get_running_loop().call_later(pause_ms / 1_000, self._add_nursery)
         self._changed.set()
 
     def _retire(self, nursery: _Nursery) -> None:

@@ -62,7 +62,7 @@ RELEASE = Segmentation(push_boundary=PushBoundary.RELEASE)
 
 def said(text: str, **changes: object) -> Session:
     """A session whose whole text was pushed and flushed."""
-    new = session(**changes)
+    new = session(None, 0.0, **changes)
     new.submit(PushText(text), 0.0)
     new.submit(Flush("f"), 0.0)
     return new
@@ -468,6 +468,7 @@ class TestTime:
     def test_a_keep_alive_winds_the_clock(self) -> None:
         limits = Limits(context_idle_ms=10_000, context_idle_warning_ms=4_000)
         new = session(limits)
+        events(new)
         new.submit(KeepAlive(), 5.0)
         assert new.deadline() == 11.0
 

@@ -1,0 +1,140 @@
+"""The composition root: from a configuration to an ASGI application, with everything that lives as long as it does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from gateway import __version__
+from gateway.audio.farm import EncodeFarm
+from gateway.config import Config, ConfigError, ControlsConfig, ModelConfig
+from gateway.core.params import Catalog, Controls, Model, Range
+from gateway.engines.base import Engine, EngineInfo
+from gateway.engines.espeak import EspeakEngine
+from gateway.engines.tone import ToneEngine
+from gateway.fronts.http import SpeechOverHttp
+from gateway.fronts.system import JsonAnswer, list_models, list_voices, nothing_here, readiness
+from gateway.fronts.websocket import SpeechOverWebSocket
+from gateway.runtime.admission import Admission
+from gateway.runtime.house import House
+
+
+def build_engines(config: Config) -> dict[str, Engine]:
+    """The engines that the models use, not started yet."""
+    used = {model.engine for model in config.models.values()}
+    engines: dict[str, Engine] = {}
+    if "espeak" in used:
+        engines["espeak"] = EspeakEngine(workers=config.engines.espeak.workers or cores())
+    if "tone" in used:
+        tone = config.engines.tone
+        engines["tone"] = ToneEngine(
+            sample_rate=tone.sample_rate,
+            realtime_factor=tone.realtime_factor,
+            first_delay_ms=tone.first_delay_ms,
+        )
+    return engines
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def build_catalog(config: Config, engines: dict[str, Engine]) -> Catalog:
+    """What can be asked for, from the configuration and the started engines. Raises ConfigError."""
+    models = {
+        name: _model(name, model, engines[model.engine].info)
+        for name, model in config.models.items()
+    }
+    return Catalog(models=models, default_model=config.default_model)
+
+
+def _model(name: str, model: ModelConfig, info: EngineInfo) -> Model:
+    voices = {
+        voice.id: voice
+        for voice in info.voices
+        if not model.languages or set(model.languages) & {voice.language, *voice.languages}
+    }
+    default = model.default_voice or info.default_voice
+    if default not in voices:
+        raise ConfigError(f"models.{name}.default_voice: there is no voice {default!r} in it")
+    return Model(
+        id=name,
+        engine=model.engine,
+        description=model.description,
+        engine_rate=info.sample_rate,
+        sample_rates=model.sample_rates,
+        voices=voices,
+        default_voice=default,
+        controls={route: _controls(controls) for route, controls in model.controls().items()},
+        variants=info.variants,
+    )
+
+
+def _controls(config: ControlsConfig) -> Controls:
+    def range_(bounds: tuple[float, float] | None) -> Range | None:
+        return None if bounds is None else Range(*bounds)
+
+    return Controls(range_(config.speed), range_(config.pitch), range_(config.volume))
+
+
+@asynccontextmanager
+async def open_house(config: Config) -> AsyncIterator[House]:
+    """Everything that connections share, started; ended with the block. Raises ConfigError and EngineFailed."""
+    async with AsyncExitStack() as stack:
+        engines = build_engines(config)
+        for engine in engines.values():
+            stack.push_async_callback(engine.aclose)
+            await engine.start()
+        farm = EncodeFarm(threads=config.audio.threads or cores())
+        farm.start()
+        stack.push_async_callback(farm.aclose)
+        yield House(
+            catalog=build_catalog(config, engines),
+            engines=engines,
+            farm=farm,
+            limits=config.limits,
+            admission=Admission(config.limits),
+        )
+
+
+class Gateway:
+    """The application. Engines start with its lifespan and end with it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.house: House | None = None
+        """Set while the lifespan runs."""
+        self._starlette = Starlette(lifespan=self._lifespan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        await self._starlette(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        async with open_house(self._config) as house:
+            app.router.routes[:] = self._routes(house)
+            self.house = house
+            yield
+            self.house = None
+
+    def _routes(self, house: House) -> list[Route | WebSocketRoute | Mount]:
+        voices = msgspec.Raw(msgspec.json.encode({"voices": list_voices(house.catalog)}))
+        models = msgspec.Raw(msgspec.json.encode(list_models(house.catalog)))
+        alive = {"status": "alive", "version": __version__}
+        return [
+            Route("/v1/speech", SpeechOverHttp(house)),
+            WebSocketRoute("/v1/speech", SpeechOverWebSocket(house)),
+            Route("/v1/speech/voices", JsonAnswer(lambda: voices)),
+            Route("/v1/speech/models", JsonAnswer(lambda: models)),
+            Route("/healthz", JsonAnswer(lambda: alive)),
+            Route("/readyz", JsonAnswer(readiness(lambda: self.house is not None))),
+            Mount("/", nothing_here),
+        ]

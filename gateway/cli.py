@@ -1,0 +1,133 @@
+"""The command line: `gateway serve`, `say`, `voices`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from msgspec import UNSET
+
+from gateway import __version__
+from gateway.config import Config, ConfigError, load_config
+from gateway.core.errors import GatewayError
+from gateway.core.params import FormatRequest, Parameters
+from gateway.fronts.system import VoiceInfo, list_voices
+from gateway.say import CannotPlay, SpeechFailed, codec_for, find_player, say
+
+ConfigFile = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _config(file: Path | None, **server: object) -> Config:
+    """The configuration, with what the command line says about the server."""
+    try:
+        config = load_config(os.environ, file)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    given = {name: value for name, value in server.items() if value is not None}
+    return msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **given))
+
+
+@click.group()
+@click.version_option(__version__, prog_name="gateway")
+def main() -> None:
+    """Speech Gateway: streaming text-to-speech over HTTP and WebSocket."""
+
+
+@main.command("serve")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65_535), help="0 picks one.  [default: 8080]")
+@click.option("--config", "file", type=ConfigFile, help="Configuration in TOML.")
+def serve_command(host: str | None, port: int | None, file: Path | None) -> None:
+    """Serve both protocols until SIGTERM."""
+    from gateway.server import serve
+    from gateway.telemetry.log import configure_logging
+
+    config = _config(file, host=host, port=port)
+    configure_logging(config.server.log_level)
+    try:
+        started = serve(config)
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {config.server.host}:{config.server.port}: {error.strerror}"
+        ) from None
+    if not started:
+        sys.exit(3)
+
+
+@main.command("say")
+@click.argument("text", required=False)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File (.mp3, .wav, .pcm), or - for standard output; without it a player is started.",
+)
+@click.option("--model", help="Model; `gateway voices` lists them.")
+@click.option("--voice", help="Voice.")
+@click.option("--language", help="Language, where no voice is named.")
+@click.option("--speed", type=float, help="1.0 is natural.")
+@click.option("--pitch", type=float, help="Semitones.")
+@click.option("--volume", type=float, help="1.0 is natural.")
+@click.option("--config", "file", type=ConfigFile, help="Configuration in TOML.")
+def say_command(text: str | None, output: Path | None, file: Path | None, **asked: Any) -> None:
+    """Speak TEXT, or standard input as it arrives."""
+    parameters = Parameters(
+        format=FormatRequest(codec=codec_for(output)),
+        **{name: UNSET if value is None else value for name, value in asked.items()},
+    )
+    config = _config(file)
+    try:
+        if output is None:
+            with subprocess.Popen(find_player(), stdin=subprocess.PIPE) as player:  # noqa: S603  # found on PATH by a fixed name
+                assert player.stdin is not None
+                _say(config, text, parameters, player.stdin.write)
+        elif str(output) == "-":
+            _say(config, text, parameters, sys.stdout.buffer.write)
+            sys.stdout.buffer.flush()
+        else:
+            with output.open("wb") as stream:
+                _say(config, text, parameters, stream.write)
+    except (GatewayError, SpeechFailed, ConfigError, CannotPlay, OSError) as error:
+        detail = error.problem.allowed if isinstance(error, GatewayError) else None
+        raise click.ClickException(f"{error} ({detail})" if detail else str(error)) from None
+
+
+def _say(
+    config: Config, text: str | None, parameters: Parameters, write: Callable[[bytes], object]
+) -> None:
+    samples = asyncio.run(say(config, text, parameters, write))
+    if not samples:
+        click.echo("nothing in this text can be spoken", err=True)
+
+
+@main.command("voices")
+@click.option("--language", help="Only voices that speak it.")
+@click.option("--json", "as_json", is_flag=True, help="As GET /v1/speech/voices gives it.")
+@click.option("--config", "file", type=ConfigFile, help="Configuration in TOML.")
+def voices_command(language: str | None, as_json: bool, file: Path | None) -> None:
+    """List the voices of all models."""
+    from gateway.app import open_house
+
+    async def listed() -> list[VoiceInfo]:
+        async with open_house(_config(file)) as house:
+            return list_voices(house.catalog)
+
+    try:
+        voices = asyncio.run(listed())
+    except (ConfigError, GatewayError) as error:
+        raise click.ClickException(str(error)) from None
+    if language:
+        wanted = language.lower()
+        voices = [voice for voice in voices if wanted in {voice.language, *voice.languages}]
+    if as_json:
+        click.echo(msgspec.json.encode({"voices": voices}))
+        return
+    for voice in voices:
+        click.echo(f"{voice.id:<24} {voice.language:<12} {voice.model:<10} {voice.name}")

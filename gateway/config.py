@@ -1,0 +1,190 @@
+"""The configuration: typed, complete by default, refused at the start when it is wrong.
+
+Values come from the defaults below, then from a TOML file, then from the environment: `GATEWAY_` and the path in upper
+case with `__` between its parts, so `GATEWAY_SERVER__PORT=9000`. Lists are written as JSON there. Nothing else in the
+gateway reads the environment. config/gateway.toml shows every key with its default.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from gateway.core.limits import Limits
+from gateway.core.vocabulary import Route
+
+ENVIRONMENT_PREFIX = "GATEWAY_"
+FILE_VARIABLE = "GATEWAY_CONFIG"
+RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; the message says where and what is allowed."""
+
+
+class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to listen, and how to end."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    shutdown_ms: Annotated[int, Meta(ge=0, le=600_000)] = 10_000
+    """How long running requests may go on after SIGTERM."""
+
+
+class EspeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """espeak-ng, in worker processes."""
+
+    workers: Annotated[int, Meta(ge=0, le=256)] = 0
+    """Segments made at once; 0 = one per core."""
+
+
+class ToneConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tones instead of speech: for tests and to measure the gateway itself."""
+
+    sample_rate: Annotated[int, Meta(ge=8_000, le=48_000)] = 22_050
+    realtime_factor: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    """Time that a second of audio takes to make; 0 = as fast as possible."""
+    first_delay_ms: Annotated[int, Meta(ge=0, le=60_000)] = 0
+    """Time before the first audio of each segment."""
+
+
+class EnginesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Each engine's own settings. An engine runs if a model uses it."""
+
+    espeak: EspeakConfig = EspeakConfig()
+    tone: ToneConfig = ToneConfig()
+
+
+class AudioConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Encoding."""
+
+    threads: Annotated[int, Meta(ge=0, le=256)] = 0
+    """Threads that encode; 0 = one per core."""
+
+
+Bounds = tuple[float, float]
+
+
+class ControlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model can do on one route, as [lowest, highest]; a control that is left out it has not."""
+
+    speed: Bounds | None = None
+    pitch: Bounds | None = None
+    volume: Bounds | None = None
+
+
+FULL = ControlsConfig(speed=(0.5, 4.0), pitch=(-12.0, 12.0), volume=(0.0, 2.0))
+
+
+class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A name that callers use for an engine with capabilities."""
+
+    engine: Literal["espeak", "tone"]
+    description: str = ""
+    default_voice: str = ""
+    """Empty = the engine's own."""
+    languages: tuple[str, ...] = ()
+    """Only voices that speak one of these are offered; empty = all."""
+    sample_rates: tuple[Annotated[int, Meta(ge=8_000, le=48_000)], ...] = RATES
+    http: ControlsConfig = FULL
+    websocket: ControlsConfig = FULL
+
+    def controls(self) -> dict[Route, ControlsConfig]:
+        """The capabilities by route."""
+        return {Route.HTTP: self.http, Route.WEBSOCKET: self.websocket}
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything. The first model of the file is no better than the others: `default_model` names the default."""
+
+    server: ServerConfig = ServerConfig()
+    limits: Limits = Limits()
+    audio: AudioConfig = AudioConfig()
+    engines: EnginesConfig = EnginesConfig()
+    default_model: str = "espeak"
+    models: dict[str, ModelConfig] = msgspec.field(
+        default_factory=lambda: {
+            "espeak": ModelConfig(
+                engine="espeak", description="espeak-ng: many languages, no waiting"
+            ),
+            "tone": ModelConfig(engine="tone", description="tones instead of speech, for tests"),
+        }
+    )
+
+
+def load_config(environment: Mapping[str, str], file: Path | None = None) -> Config:
+    """The configuration from a file (or the one `GATEWAY_CONFIG` names) and the environment.
+
+    Raises ConfigError naming the file or variable, the path of the key, and what is allowed.
+    """
+    if file is None and environment.get(FILE_VARIABLE):
+        file = Path(environment[FILE_VARIABLE])
+    values: dict[str, object] = {}
+    if file is not None:
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{file}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file}: {error}") from None
+        _convert(values, str(file), strict=True)
+    for variable, value in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable != FILE_VARIABLE:
+            path = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+            _set(values, path, value, variable)
+    config = _convert(values, "configuration", strict=False)
+    _check(config)
+    return config
+
+
+def _convert(values: object, source: str, *, strict: bool) -> Config:
+    try:
+        return msgspec.convert(values, Config, strict=strict)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source}: {error}") from None
+
+
+def _set(values: dict[str, object], path: list[str], value: str, variable: str) -> None:
+    here = values
+    for part in path[:-1]:
+        inner = here.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{variable}: {part} is a value, not a section")
+        here = inner
+    if value.startswith(("[", "{")):
+        try:
+            here[path[-1]] = msgspec.json.decode(value)
+        except msgspec.DecodeError as error:
+            raise ConfigError(f"{variable}: not JSON: {error}") from None
+    else:
+        here[path[-1]] = value
+
+
+def _check(config: Config) -> None:
+    """What one field's type cannot say."""
+    limits = config.limits
+    if config.default_model not in config.models:
+        raise ConfigError(
+            f"default_model: {config.default_model!r} is not one of {', '.join(config.models)}"
+        )
+    for lower, upper in (
+        ("text_chars_max", "chars_pending_max"),
+        ("whole_chars_max", "text_chars_max"),
+        ("message_bytes_max", "frame_bytes_max"),
+    ):
+        if getattr(limits, lower) > getattr(limits, upper):
+            raise ConfigError(f"limits.{lower} is larger than limits.{upper}")
+    for name, model in config.models.items():
+        for route, controls in model.controls().items():
+            for control in controls.__struct_fields__:
+                bounds = getattr(controls, control)
+                if bounds is not None and bounds[0] > bounds[1]:
+                    raise ConfigError(
+                        f"models.{name}.{route}.{control}: {bounds[0]} is above {bounds[1]}"
+                    )

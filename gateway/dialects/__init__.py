@@ -1,0 +1,1 @@
+"""Dialects translate: a wire's messages into commands, events and problems into the wire's messages. Nothing else."""

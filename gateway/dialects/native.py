@@ -1,0 +1,478 @@
+"""The gateway's own protocol, `speech.v1.json`: every command and every event has a form. docs/protocol.md specifies it.
+
+Client: `configure text flush clear end ping`, each with an optional `context` and `id`. Server: `ready started segment
+words segment_end flushed cleared ended warning error pong`, and audio as binary frames with a 20-byte header or, when
+the handshake asks for it, as base64 in JSON.
+"""
+
+from __future__ import annotations
+
+import struct
+from base64 import b64encode
+from enum import StrEnum
+from typing import Annotated, assert_never
+
+import msgspec
+from msgspec import Meta
+
+from gateway.core.commands import Clear, EndInput, Flush, PushText
+from gateway.core.errors import GatewayError, InvalidMessage, InvalidValue, Problem, TextMissing
+from gateway.core.events import (
+    Audio,
+    Cleared,
+    Closed,
+    Event,
+    Flushed,
+    SegmentCancelled,
+    SegmentFailed,
+    SegmentFinished,
+    SegmentStarted,
+    SessionStarted,
+    Warned,
+    Word,
+    Words,
+)
+from gateway.core.limits import Limits
+from gateway.core.params import WEBSOCKET_DEFAULTS, Defaults, Parameters, Settings
+from gateway.dialects.base import (
+    Adjust,
+    Frame,
+    Hello,
+    Intent,
+    NotUnderstood,
+    Ping,
+    Said,
+    SpeechRequest,
+)
+from gateway.dialects.wire import convert, decode_object, unknown_fields
+
+SUBPROTOCOL = "speech.v1.json"
+DEFAULT_CONTEXT = "default"
+AUDIO_HEADER = struct.Struct(">BBHIQI")
+"""Version, flags (0), context number, sequence, sample_start, sample_count: big-endian, 20 bytes."""
+AUDIO_VERSION = 1
+
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class AudioForm(StrEnum):
+    """How audio crosses the WebSocket."""
+
+    BINARY = "binary"
+    BASE64 = "base64"
+
+
+# --- client messages -------------------------------------------------------------------------------------------------
+
+
+class Addressed(msgspec.Struct, frozen=True):
+    """What every client message may carry."""
+
+    type: str
+    context: Name = DEFAULT_CONTEXT
+    id: Name | None = None
+
+
+class ConfigureMessage(Parameters, frozen=True):
+    """`configure`: any of the speech parameters."""
+
+    type: str = "configure"
+    context: Name = DEFAULT_CONTEXT
+    id: Name | None = None
+
+
+class TextMessage(Addressed, frozen=True, kw_only=True):
+    """`text`: more text."""
+
+    text: str
+
+
+class ClearMessage(Addressed, frozen=True, kw_only=True):
+    """`clear`: with the playhead, if the client knows it."""
+
+    played_ms: Annotated[float, Meta(ge=0)] | None = None
+
+
+_MESSAGES: dict[str, type[msgspec.Struct]] = {
+    "configure": ConfigureMessage,
+    "text": TextMessage,
+    "flush": Addressed,
+    "clear": ClearMessage,
+    "end": Addressed,
+    "ping": Addressed,
+}
+
+
+class SpeechBody(Parameters, frozen=True, kw_only=True):
+    """The body of `POST /v1/speech`."""
+
+    text: str
+    stream: bool = True
+
+
+# --- server messages -------------------------------------------------------------------------------------------------
+
+
+class Tagged(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
+    """Base of the server's JSON messages; fields that are None are left out."""
+
+
+class Ready(Tagged, frozen=True, tag="ready"):
+    """First message of a connection: its id, what is in force without a `configure`, and the limits."""
+
+    session: str
+    protocol: str
+    settings: Settings
+    limits: Limits
+
+
+class Started(Tagged, frozen=True, tag="started"):
+    """A context exists or has new settings. `number` names it in binary audio frames."""
+
+    context: str
+    number: int
+    settings: Settings
+    id: str | None = None
+
+
+class SegmentMessage(Tagged, frozen=True, tag="segment"):
+    """A segment begins to be heard."""
+
+    context: str
+    segment: int
+    text_start: int
+    text_end: int
+    reason: str
+    kind: str
+    sample_start: int
+
+
+class AudioMessage(Tagged, frozen=True, tag="audio"):
+    """Audio in base64."""
+
+    context: str
+    sequence: int
+    sample_start: int
+    sample_count: int
+    data: str
+
+
+class WordsMessage(Tagged, frozen=True, tag="words"):
+    """Words that begin in the audio that follows."""
+
+    context: str
+    segment: int
+    words: tuple[Word, ...]
+
+
+class SegmentEnd(Tagged, frozen=True, tag="segment_end"):
+    """A segment's audio is over; `status` is finished, cancelled or failed."""
+
+    context: str
+    segment: int
+    sample_end: int
+    status: str
+
+
+class FlushedMessage(Tagged, frozen=True, tag="flushed"):
+    """Answer to `flush`."""
+
+    context: str
+    sample_end: int
+    id: str | None = None
+    cleared: bool = False
+
+
+class ClearedMessage(Tagged, frozen=True, tag="cleared"):
+    """Answer to `clear`."""
+
+    context: str
+    sample_end: int
+    heard_from: int
+    heard_to: int
+    text_end: int
+    spoken: str
+    unspoken: str
+    estimated: bool
+    id: str | None = None
+
+
+class Ended(Tagged, frozen=True, tag="ended"):
+    """A context is over."""
+
+    context: str
+    reason: str
+    samples: int
+    chars: int
+    id: str | None = None
+
+
+class WarningMessage(Tagged, frozen=True, tag="warning"):
+    """Something to know."""
+
+    code: str
+    message: str
+    context: str | None = None
+    field: str | None = None
+
+
+class ErrorMessage(Tagged, frozen=True, tag="error"):
+    """A message was refused, or a segment failed (then `segment` and its text range are given)."""
+
+    code: str
+    message: str
+    retryable: bool
+    context: str | None = None
+    id: str | None = None
+    field: str | None = None
+    allowed: str | None = None
+    retry_after_ms: int | None = None
+    segment: int | None = None
+    text_start: int | None = None
+    text_end: int | None = None
+
+
+class Pong(Tagged, frozen=True, tag="pong"):
+    """Answer to `ping`."""
+
+    id: str | None = None
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def _frame(message: Tagged) -> str:
+    return _ENCODER.encode(message).decode()
+
+
+class NativeConversation:
+    """One connection: remembers which number each context has, and the form of audio chosen at the handshake."""
+
+    defaults: Defaults = WEBSOCKET_DEFAULTS
+
+    def __init__(self, form: AudioForm = AudioForm.BINARY) -> None:
+        self._form = form
+        self._numbers: dict[str, int] = {}
+        self._numbered = 0
+
+    def open(self, hello: Hello) -> list[Frame]:
+        """`ready`."""
+        return [_frame(Ready(hello.session, SUBPROTOCOL, hello.settings, hello.limits))]
+
+    def decode(self, message: Frame) -> Said:
+        """One client message. Raises NotUnderstood with the context and id, where they could be read."""
+        if isinstance(message, bytes):
+            raise NotUnderstood(
+                InvalidMessage("binary messages mean nothing here", allowed="JSON in text messages")
+            )
+        try:
+            value = decode_object(message)
+        except GatewayError as error:
+            raise NotUnderstood(error) from None
+        context, id = _name(value, "context"), _name(value, "id")
+        try:
+            return _understand(value)
+        except GatewayError as error:
+            raise NotUnderstood(error, context, id) from None
+
+    def encode(self, context: str, event: Event) -> list[Frame]:
+        """The message of an event; audio in the form that was chosen."""
+        match event:
+            case Audio():
+                return [self._audio(context, event)]
+            case SessionStarted():
+                if event.first:
+                    self._numbers[context] = self._numbered
+                    self._numbered = (self._numbered + 1) % 65_536
+                number = self._numbers[context]
+                return [_frame(Started(context, number, event.settings, event.id))]
+            case SegmentStarted():
+                return [
+                    _frame(
+                        SegmentMessage(
+                            context,
+                            event.segment,
+                            event.text_start,
+                            event.text_end,
+                            event.reason,
+                            event.kind,
+                            event.sample_start,
+                        )
+                    )
+                ]
+            case Words():
+                return [_frame(WordsMessage(context, event.segment, event.words))]
+            case SegmentFinished():
+                return [_frame(SegmentEnd(context, event.segment, event.sample_end, "finished"))]
+            case SegmentCancelled():
+                return [_frame(SegmentEnd(context, event.segment, event.sample_end, "cancelled"))]
+            case SegmentFailed():
+                return [
+                    _frame(SegmentEnd(context, event.segment, event.sample_end, "failed")),
+                    _frame(
+                        _error(
+                            event.problem,
+                            context,
+                            None,
+                            segment=event.segment,
+                            text_start=event.text_start,
+                            text_end=event.text_end,
+                        )
+                    ),
+                ]
+            case Flushed():
+                return [_frame(FlushedMessage(context, event.sample_end, event.id, event.cleared))]
+            case Cleared():
+                return [
+                    _frame(
+                        ClearedMessage(
+                            context,
+                            event.sample_end,
+                            event.heard_from,
+                            event.heard_to,
+                            event.text_end,
+                            event.spoken,
+                            event.unspoken,
+                            event.estimated,
+                            event.id,
+                        )
+                    )
+                ]
+            case Warned():
+                return [_frame(WarningMessage(event.code, event.message, context, event.field))]
+            case Closed():
+                self._numbers.pop(context, None)
+                return [_frame(Ended(context, event.reason, event.samples, event.chars, event.id))]
+            case _:
+                assert_never(event)
+
+    def encode_pong(self, ping: Ping) -> list[Frame]:
+        """`pong`."""
+        return [_frame(Pong(ping.id))]
+
+    def encode_error(self, problem: Problem, context: str | None, id: str | None) -> list[Frame]:
+        """`error`."""
+        return [_frame(_error(problem, context, id))]
+
+    def _audio(self, context: str, audio: Audio) -> Frame:
+        if self._form is AudioForm.BINARY:
+            header = AUDIO_HEADER.pack(
+                AUDIO_VERSION,
+                0,
+                self._numbers[context],
+                audio.sequence,
+                audio.sample_start,
+                audio.sample_count,
+            )
+            return header + audio.data
+        data = b64encode(audio.data).decode()
+        return _frame(
+            AudioMessage(context, audio.sequence, audio.sample_start, audio.sample_count, data)
+        )
+
+
+def _understand(value: dict[str, object]) -> Said:
+    kind = value.get("type")
+    type_ = _MESSAGES.get(kind) if isinstance(kind, str) else None
+    if type_ is None:
+        raise InvalidMessage(
+            "the message has no known type", field="type", allowed=", ".join(_MESSAGES)
+        )
+    message = convert(value, type_)
+    context = getattr(message, "context", DEFAULT_CONTEXT)
+    id = getattr(message, "id", None)
+    warnings = tuple(
+        Warned("field_ignored", f"{kind} has no field {path!r}", path)
+        for path in unknown_fields(value, type_)
+    )
+    intent: Intent
+    match message:
+        case ConfigureMessage():
+            intent = Adjust(_parameters(message), id)
+        case TextMessage():
+            intent = PushText(message.text)
+        case ClearMessage():
+            intent = Clear(id, message.played_ms)
+        case _ if kind == "flush":
+            intent = Flush(id)
+        case _ if kind == "end":
+            intent = EndInput(id)
+        case _:
+            intent = Ping(id)
+    return Said(context, intent, id, warnings)
+
+
+def _parameters(message: Parameters) -> Parameters:
+    """Only the speech parameters of a message that has them among other fields."""
+    return Parameters(**{name: getattr(message, name) for name in Parameters.__struct_fields__})
+
+
+def _name(value: dict[str, object], field: str) -> str | None:
+    """A name that an error may echo: only if it is one."""
+    name = value.get(field)
+    return name if isinstance(name, str) and 0 < len(name) <= 64 else None
+
+
+def _error(
+    problem: Problem,
+    context: str | None,
+    id: str | None,
+    *,
+    segment: int | None = None,
+    text_start: int | None = None,
+    text_end: int | None = None,
+) -> ErrorMessage:
+    return ErrorMessage(
+        code=problem.code,
+        message=problem.message,
+        retryable=problem.retryable,
+        context=context,
+        id=id,
+        field=problem.field,
+        allowed=problem.allowed,
+        retry_after_ms=problem.retry_after_ms,
+        segment=segment,
+        text_start=text_start,
+        text_end=text_end,
+    )
+
+
+# --- one-shot HTTP ---------------------------------------------------------------------------------------------------
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """The JSON body of every HTTP error."""
+
+    error: ErrorMessage
+    request_id: str
+
+
+def decode_request(body: bytes) -> SpeechRequest:
+    """The body of `POST /v1/speech`. Raises InvalidMessage, InvalidValue or TextMissing."""
+    value = decode_object(body)
+    asked = convert(value, SpeechBody)
+    if not asked.text:
+        raise TextMissing("text is empty", field="text", allowed="at least one character")
+    return SpeechRequest(
+        text=asked.text,
+        parameters=_parameters(asked),
+        whole=not asked.stream,
+        ignored=unknown_fields(value, SpeechBody),
+    )
+
+
+def encode_http_error(problem: Problem, request_id: str) -> bytes:
+    """The body that goes with `problem.status`."""
+    return _ENCODER.encode(ErrorBody(_error(problem, None, None), request_id))
+
+
+def audio_form(name: str | None) -> AudioForm:
+    """The form named by the handshake's `audio` parameter. Raises InvalidValue."""
+    if name is None:
+        return AudioForm.BINARY
+    try:
+        return AudioForm(name)
+    except ValueError:
+        raise InvalidValue(
+            f"there is no audio form {name!r}", field="audio", allowed=", ".join(AudioForm)
+        ) from None

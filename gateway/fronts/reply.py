@@ -1,0 +1,52 @@
+"""Answers that are not speech: JSON, errors, and the headers that every answer has."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterable
+
+from starlette.types import Send
+
+from gateway.core.errors import Problem
+
+Headers = list[tuple[bytes, bytes]]
+
+EVERY_ANSWER: Headers = [
+    (b"cache-control", b"no-store, no-transform"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-accel-buffering", b"no"),
+]
+"""Nothing of ours may be stored, guessed at, or held back by a proxy."""
+
+
+def new_request_id() -> str:
+    """A name for one request or connection, for logs and support."""
+    return f"req_{secrets.token_hex(12)}"
+
+
+def headers(request_id: str, media_type: str, more: Iterable[tuple[str, str]] = ()) -> Headers:
+    """The headers of an answer."""
+    return [
+        (b"content-type", media_type.encode()),
+        (b"x-request-id", request_id.encode()),
+        *EVERY_ANSWER,
+        *((name.encode(), value.encode("latin-1", "replace")) for name, value in more),
+    ]
+
+
+def error_headers(problem: Problem, request_id: str) -> Headers:
+    """The headers of an error in JSON, with Retry-After (seconds, rounded up: RFC 9110 §10.2.3) where it helps."""
+    more = []
+    if problem.retry_after_ms is not None:
+        more.append(("retry-after", str(math.ceil(problem.retry_after_ms / 1_000))))
+    return headers(request_id, "application/json", more)
+
+
+async def send_json(
+    send: Send, status: int, body: bytes, head: Headers, *, prefix: str = "http.response"
+) -> None:
+    """A complete JSON answer. `prefix` is `websocket.http.response` when a handshake is refused."""
+    head = [*head, (b"content-length", str(len(body)).encode())]
+    await send({"type": f"{prefix}.start", "status": status, "headers": head})
+    await send({"type": f"{prefix}.body", "body": body})

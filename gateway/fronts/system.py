@@ -1,0 +1,124 @@
+"""What is asked about the server itself: is it there, is it ready, which voices and models has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from gateway.core.errors import GatewayError, MethodNotAllowed, NotFound, Overloaded, Problem
+from gateway.core.params import Catalog, Controls, Model, Voice
+from gateway.core.vocabulary import Route
+from gateway.dialects.native import encode_http_error
+from gateway.fronts.reply import error_headers, headers, new_request_id, send_json
+
+Answer = Callable[[], object]
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """A model as `GET /v1/speech/models` lists it."""
+
+    id: str
+    description: str
+    engine: str
+    default_voice: str
+    sample_rates: tuple[int, ...]
+    languages: tuple[str, ...]
+    voices: int
+    variants: tuple[str, ...]
+    controls: dict[Route, Controls]
+
+
+class VoiceInfo(msgspec.Struct, frozen=True):
+    """A voice as `GET /v1/speech/voices` lists it."""
+
+    id: str
+    name: str
+    model: str
+    language: str
+    languages: tuple[str, ...]
+    gender: str | None
+
+
+def list_models(catalog: Catalog) -> dict[str, object]:
+    """Every model, with what it can do on which route."""
+    models = [
+        ModelInfo(
+            model.id,
+            model.description,
+            model.engine,
+            model.default_voice,
+            model.sample_rates,
+            _languages(model),
+            len(model.voices),
+            tuple(sorted(model.variants)),
+            dict(model.controls),
+        )
+        for model in catalog.models.values()
+    ]
+    return {"default": catalog.default_model, "models": models}
+
+
+def list_voices(catalog: Catalog) -> list[VoiceInfo]:
+    """Every voice of every model."""
+    return [
+        VoiceInfo(voice.id, voice.name, model.id, voice.language, voice.languages, voice.gender)
+        for model in catalog.models.values()
+        for voice in model.voices.values()
+    ]
+
+
+def _languages(model: Model) -> tuple[str, ...]:
+    def spoken(voice: Voice) -> tuple[str, ...]:
+        return (voice.language, *voice.languages)
+
+    return tuple(sorted({code for voice in model.voices.values() for code in spoken(voice)}))
+
+
+class JsonAnswer:
+    """A GET that is answered with JSON, as a plain ASGI application. `answer` may raise a GatewayError."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request_id = new_request_id()
+        try:
+            if scope["method"] not in {"GET", "HEAD"}:
+                raise MethodNotAllowed(f"{scope['method']} means nothing here", allowed="GET")
+            body = msgspec.json.encode(self._answer())
+        except GatewayError as error:
+            await send_problem(send, error.problem, request_id)
+            return
+        await send_json(send, 200, body, headers(request_id, "application/json"))
+
+
+async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    """The answer for every path that is not one of ours."""
+    problem = NotFound("there is nothing at this path", allowed="docs/protocol.md lists the paths")
+    prefix = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
+    if scope["type"] == "websocket":
+        await receive()
+    await send_problem(send, problem.problem, new_request_id(), prefix=prefix)
+
+
+async def send_problem(
+    send: Send, problem: Problem, request_id: str, *, prefix: str = "http.response"
+) -> None:
+    """An error as the native protocol words it."""
+    body = encode_http_error(problem, request_id)
+    head = error_headers(problem, request_id)
+    await send_json(send, problem.status, body, head, prefix=prefix)
+
+
+def readiness(ready: Callable[[], bool]) -> Answer:
+    """Ready once the engines have started; a load balancer asks."""
+
+    def answer() -> object:
+        if not ready():
+            raise Overloaded("the engines are not ready", retry_after_ms=1_000)
+        return {"status": "ready"}
+
+    return answer

@@ -1,0 +1,108 @@
+"""Conversational speech over a WebSocket. The front negotiates and carries; the mux serves.
+
+Everything that can be judged from the handshake is judged before it is accepted, and refused with a real HTTP status
+and a JSON body (the ASGI extension "websocket.http.response").
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from urllib.parse import parse_qs
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.core.errors import GatewayError, Internal, InvalidValue
+from gateway.dialects.base import Frame
+from gateway.dialects.native import SUBPROTOCOL, NativeConversation, audio_form, encode_http_error
+from gateway.fronts.reply import error_headers, headers, new_request_id, send_json
+from gateway.runtime.house import House
+from gateway.runtime.mux import Mux, Verdict
+
+POLICY_VIOLATION = 1008
+INTERNAL_ERROR = 1011
+"""Close codes of RFC 6455 §7.4.1."""
+
+log = logging.getLogger("gateway.websocket")
+
+
+class SpeechOverWebSocket:
+    """`GET /v1/speech` with an upgrade, as a plain ASGI application."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection from its handshake to its end."""
+        request_id = new_request_id()
+        await receive()  # websocket.connect, always the first message (ASGI)
+        try:
+            subprotocol = _negotiate(scope["subprotocols"])
+            query = parse_qs(scope["query_string"].decode("latin-1"))
+            conversation = NativeConversation(audio_form(query.get("audio", [None])[-1]))
+            with self._house.admission.connection():
+                head = headers(request_id, "")[1:]
+                await send(
+                    {"type": "websocket.accept", "subprotocol": subprotocol, "headers": head}
+                )
+                await self._serve(conversation, request_id, receive, send)
+        except GatewayError as error:
+            await send_json(
+                send,
+                error.problem.status,
+                encode_http_error(error.problem, request_id),
+                error_headers(error.problem, request_id),
+                prefix="websocket.http.response",
+            )
+
+    async def _serve(
+        self, conversation: NativeConversation, request_id: str, receive: Receive, send: Send
+    ) -> None:
+        begun = time.monotonic()
+
+        async def take() -> Frame | None:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return None
+            text = message.get("text")
+            return text if text is not None else bytes(message["bytes"])
+
+        async def give(frame: Frame) -> None:
+            kind = "text" if isinstance(frame, str) else "bytes"
+            await send({"type": "websocket.send", kind: frame})
+
+        try:
+            verdict = await Mux(self._house, conversation, request_id).run(take, give)
+        except ExceptionGroup:
+            # The edge of the connection: whatever a task of it died of, the others never hear of it.
+            log.exception("connection_crashed", extra={"request_id": request_id})
+            problem = Internal("the connection failed; the log knows why").problem
+            for frame in conversation.encode_error(problem, None, None):
+                await give(frame)
+            await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": problem.code})
+            return
+        if verdict is not Verdict.PEER_GONE:
+            reason = verdict.name.lower()
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
+        log.info(
+            "speech_websocket",
+            extra={
+                "request_id": request_id,
+                "verdict": verdict.name.lower(),
+                "ms": round((time.monotonic() - begun) * 1_000, 1),
+            },
+        )
+
+
+def _negotiate(offered: list[str]) -> str | None:
+    """The subprotocol to answer with: ours if it was offered, none if nothing was. Raises InvalidValue.
+
+    A client that offered only others would fail by itself on an answer without one (RFC 6455 §4.1), and say less.
+    """
+    if not offered or SUBPROTOCOL in offered:
+        return SUBPROTOCOL if offered else None
+    raise InvalidValue(
+        "none of the offered subprotocols is spoken here",
+        field="Sec-WebSocket-Protocol",
+        allowed=SUBPROTOCOL,
+    )

@@ -1,0 +1,49 @@
+"""Who may come in: bounds that hold over all connections, asked before anything is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gateway.core.errors import Overloaded
+from gateway.core.limits import Limits
+
+RETRY_AFTER_MS = 1_000
+
+
+class Admission:
+    """Counts what is open. Everything happens on the event loop, so plain integers do."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.connections = 0
+        self.contexts = 0
+
+    @contextmanager
+    def connection(self) -> Iterator[None]:
+        """A place for one connection, held for the block. Raises Overloaded."""
+        if self.connections >= self._limits.connections_max:
+            raise Overloaded(
+                "all connections are taken",
+                allowed=f"{self._limits.connections_max} connections",
+                retry_after_ms=RETRY_AFTER_MS,
+            )
+        self.connections += 1
+        try:
+            yield
+        finally:
+            self.connections -= 1
+
+    def open_context(self) -> None:
+        """Take a place for one context; give it back with `close_context`. Raises Overloaded."""
+        if self.contexts >= self._limits.contexts_total_max:
+            raise Overloaded(
+                "all contexts are taken",
+                allowed=f"{self._limits.contexts_total_max} contexts",
+                retry_after_ms=RETRY_AFTER_MS,
+            )
+        self.contexts += 1
+
+    def close_context(self) -> None:
+        """Give a context's place back."""
+        self.contexts -= 1

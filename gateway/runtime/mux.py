@@ -1,0 +1,271 @@
+"""The contexts of one connection, and the two tasks that serve them: a reader that always reads and a writer that pulls.
+
+The reader never waits for the writer: what it cannot obey it answers with an error, and the answers it may leave
+unread are bounded. The writer pulls one event at a time, from the context that has an acknowledgement to give or else
+from the one whose listener has the least left to play, so that no context starves another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from gateway.core.commands import Abort, Clear, Configure, Flush, KeepAlive, PushText
+from gateway.core.errors import (
+    ContextUnknown,
+    GatewayError,
+    InputEnded,
+    MessageTooLarge,
+    TooManyContexts,
+)
+from gateway.core.events import Closed
+from gateway.core.params import Parameters
+from gateway.core.resolve import merge, resolve
+from gateway.core.session import Session
+from gateway.dialects.base import Adjust, Conversation, Frame, Hello, NotUnderstood, Ping, Said
+from gateway.runtime.house import House
+from gateway.runtime.speaker import Speaker
+from gateway.runtime.wake import Wake
+
+FRAME_MS = 200
+"""Audio per frame while one context speaks."""
+FRAME_MS_SHARED = 40
+"""Audio per frame while several do, so that each comes round soon."""
+
+
+class Verdict(Enum):
+    """How a connection came to its end."""
+
+    PEER_GONE = auto()
+    REPLIES_UNREAD = auto()
+    """The client sends but does not read the answers."""
+    SEND_STALLED = auto()
+    """The client takes no bytes."""
+
+
+@dataclass(slots=True)
+class _Context:
+    name: str
+    parameters: Parameters
+    speaker: Speaker
+
+
+class Mux:
+    """One connection. `run` serves it, once, until the peer or the server ends it."""
+
+    def __init__(self, house: House, conversation: Conversation, session: str) -> None:
+        self._house = house
+        self._conversation = conversation
+        self._session = session
+        self._contexts: dict[str, _Context] = {}
+        self._ended: OrderedDict[str, Session] = OrderedDict()
+        self._replies: deque[Frame] = deque()
+        self._wake = Wake()
+        self._clock = asyncio.get_running_loop().time
+        self._verdict = Verdict.PEER_GONE
+
+    async def run(
+        self,
+        receive: Callable[[], Awaitable[Frame | None]],
+        send: Callable[[Frame], Awaitable[None]],
+    ) -> Verdict:
+        """Serve until `receive` gives None (the peer is gone) or a bound is broken.
+
+        When it returns or raises, no task, worker or place of this connection is left.
+        """
+        settings = resolve(Parameters(), self._house.catalog, self._conversation.defaults)
+        hello = Hello(self._session, settings, self._house.limits)
+        self._replies.extend(self._conversation.open(hello))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reader = tasks.create_task(self._read(receive, tasks))
+                writer = tasks.create_task(self._write(send))
+                await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+                reader.cancel()
+                writer.cancel()
+                for context in self._contexts.values():
+                    context.speaker.submit(Abort())
+        finally:
+            for _ in self._contexts:
+                self._house.admission.close_context()
+        return self._verdict
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    async def _read(
+        self, receive: Callable[[], Awaitable[Frame | None]], tasks: asyncio.TaskGroup
+    ) -> None:
+        while (message := await receive()) is not None:
+            self._hear(message, tasks)
+            if len(self._replies) > self._house.limits.replies_pending_max:
+                self._verdict = Verdict.REPLIES_UNREAD
+                return
+
+    def _hear(self, message: Frame, tasks: asyncio.TaskGroup) -> None:
+        """Obey one message, or say why not. Never waits."""
+        conversation = self._conversation
+        try:
+            self._measure(message)
+            said = conversation.decode(message)
+        except NotUnderstood as error:
+            self._reply(conversation.encode_error(error.problem, error.context, error.id))
+            return
+        for warning in said.warnings:
+            self._reply(conversation.encode(said.context, warning))
+        try:
+            self._obey(said, tasks)
+        except GatewayError as error:
+            self._reply(conversation.encode_error(error.problem, said.context, said.id))
+
+    def _measure(self, message: Frame) -> None:
+        bytes_max = self._house.limits.message_bytes_max
+        if len(message) * 4 <= bytes_max:
+            return
+        size = len(message if isinstance(message, bytes) else message.encode())
+        if size > bytes_max:
+            raise NotUnderstood(
+                MessageTooLarge(f"the message has {size} bytes", allowed=f"at most {bytes_max}")
+            )
+
+    def _obey(self, said: Said, tasks: asyncio.TaskGroup) -> None:
+        intent = said.intent
+        context = self._contexts.get(said.context)
+        if isinstance(intent, Ping):
+            if context is not None:
+                context.speaker.submit(KeepAlive())
+            self._reply(self._conversation.encode_pong(intent))
+        elif context is None:
+            self._begin_or_recall(said, tasks)
+        elif isinstance(intent, Adjust):
+            merged = merge(context.parameters, intent.parameters)
+            settings = resolve(merged, self._house.catalog, self._conversation.defaults)
+            context.speaker.submit(Configure(settings, intent.id))
+            context.parameters = merged
+        else:
+            context.speaker.submit(intent)
+
+    def _begin_or_recall(self, said: Said, tasks: asyncio.TaskGroup) -> None:
+        """Settings, text and a flush begin a context; a clear may still ask what was heard of one that has ended."""
+        intent = said.intent
+        ended = self._ended.get(said.context)
+        if isinstance(intent, Adjust):
+            self._open(said.context, intent.parameters, intent.id, tasks)
+        elif isinstance(intent, PushText | Flush):
+            context = self._open(said.context, Parameters(), None, tasks)
+            try:
+                context.speaker.submit(intent)
+            except GatewayError:
+                self._forget(context)
+                raise
+        elif isinstance(intent, Clear) and ended is not None:
+            recalled = ended.recall(intent, self._clock())
+            self._reply(self._conversation.encode(said.context, recalled))
+        elif ended is not None:
+            raise InputEnded(f"context {said.context!r} has ended", field="context")
+        else:
+            raise ContextUnknown(
+                f"there is no context {said.context!r}", field="context", allowed="an open context"
+            )
+
+    def _open(
+        self, name: str, parameters: Parameters, id: str | None, tasks: asyncio.TaskGroup
+    ) -> _Context:
+        if len(self._contexts) >= self._house.limits.contexts_max:
+            raise TooManyContexts(
+                "too many contexts are open on this connection",
+                field="context",
+                allowed=f"at most {self._house.limits.contexts_max}",
+            )
+        settings = resolve(parameters, self._house.catalog, self._conversation.defaults)
+        self._house.admission.open_context()
+        speaker = self._house.new_speaker(settings, tasks, self._wake, frame_ms=FRAME_MS, id=id)
+        self._contexts[name] = _Context(name, parameters, speaker)
+        self._ended.pop(name, None)
+        self._share()
+        self._wake()
+        return self._contexts[name]
+
+    def _forget(self, context: _Context) -> None:
+        del self._contexts[context.name]
+        self._house.admission.close_context()
+        self._share()
+
+    def _close(self, context: _Context) -> None:
+        self._forget(context)
+        self._ended[context.name] = context.speaker.session
+        while len(self._ended) > self._house.limits.contexts_ended_kept:
+            self._ended.popitem(last=False)
+
+    def _share(self) -> None:
+        """Several contexts take shorter turns."""
+        frame_ms = FRAME_MS if len(self._contexts) <= 1 else FRAME_MS_SHARED
+        for context in self._contexts.values():
+            context.speaker.session.frame_ms = frame_ms
+
+    def _reply(self, frames: list[Frame]) -> None:
+        self._replies.extend(frames)
+        self._wake()
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    async def _write(self, send: Callable[[Frame], Awaitable[None]]) -> None:
+        """Send what there is, then wait for more."""
+        while True:
+            while (frames := await self._next_frames()) is not None:
+                for frame in frames:
+                    try:
+                        async with asyncio.timeout(self._patience_s()):
+                            await send(frame)
+                    except TimeoutError:
+                        self._verdict = Verdict.SEND_STALLED
+                        return
+                # A send that is taken at once does not suspend; others must get their turn all the same.
+                await asyncio.sleep(0)
+            await self._wake.wait(self._deadline())
+            for context in self._contexts.values():
+                context.speaker.tick()
+
+    async def _next_frames(self) -> list[Frame] | None:
+        """The next things to send; an empty list is progress without a frame, None is nothing for now."""
+        if self._replies:
+            frames = list(self._replies)
+            self._replies.clear()
+            return frames
+        for context in self._by_urgency():
+            events = await context.speaker.next_events()
+            if events is None:
+                continue
+            if events and isinstance(events[-1], Closed):
+                self._close(context)
+            return [
+                frame
+                for event in events
+                for frame in self._conversation.encode(context.name, event)
+            ]
+        return None
+
+    def _by_urgency(self) -> list[_Context]:
+        """Acknowledgements first, then whose listener has the least left to play."""
+        contexts = list(self._contexts.values())
+        if len(contexts) > 1:
+            now = self._clock()
+            contexts.sort(
+                key=lambda context: (
+                    not context.speaker.session.has_answers,
+                    context.speaker.session.lead_s(now),
+                )
+            )
+        return contexts
+
+    def _deadline(self) -> float | None:
+        times = (context.speaker.session.deadline() for context in self._contexts.values())
+        return min((time for time in times if time is not None), default=None)
+
+    def _patience_s(self) -> float:
+        """How long one send may take: a listener may still be playing what it has, and then some."""
+        now = self._clock()
+        leads = (context.speaker.session.lead_s(now) for context in self._contexts.values())
+        return self._house.limits.send_stall_ms / 1_000 + max(leads, default=0.0)

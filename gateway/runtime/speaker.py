@@ -1,0 +1,88 @@
+"""One context in motion: a session, the engine tasks it ordered, and its outlet."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from contextlib import aclosing
+
+from gateway.core.commands import Command
+from gateway.core.events import Event
+from gateway.core.session import Session
+from gateway.core.synthesis import Abandon, Synthesize
+from gateway.engines.base import Engine
+from gateway.runtime.outlet import Outlet
+
+
+class Speaker:
+    """Carries between a session and its engine. `wake` is called whenever there may be something new to pull.
+
+    Engine work runs in `tasks`, the task group of the connection, and ends with it.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        engine: Engine,
+        outlet: Outlet,
+        tasks: asyncio.TaskGroup,
+        wake: Callable[[], None],
+    ) -> None:
+        self.session = session
+        self._engine = engine
+        self._outlet = outlet
+        self._tasks = tasks
+        self._wake = wake
+        self._clock = asyncio.get_running_loop().time
+        self._working: dict[int, asyncio.Task[None]] = {}
+
+    def submit(self, command: Command) -> None:
+        """Hand a command to the session. Raises what the session raises."""
+        self.session.submit(command, self._clock())
+        self._place_orders()
+        self._wake()
+
+    def tick(self) -> None:
+        """Let the session's timers act."""
+        self.session.tick(self._clock())
+        self._place_orders()
+
+    async def next_events(self) -> list[Event] | None:
+        """The events that go to the wire next, in order. None when there is nothing now; an empty list is progress
+        that gave nothing for the wire yet."""
+        now = self._clock()
+        event = self.session.next_event(now)
+        if event is None:
+            return None
+        self._place_orders()
+        return await self._outlet.pass_on(event, self._deadline(now))
+
+    def _deadline(self, now: float) -> float:
+        """When the listener runs dry: now for one who has nothing, never for a download that has begun."""
+        lead_s = self.session.lead_s(now)
+        if lead_s > 0 and self.session.settings.lead_ms is None:
+            return math.inf
+        return now + lead_s
+
+    def _place_orders(self) -> None:
+        while (order := self.session.next_order(self._clock())) is not None:
+            match order:
+                case Synthesize():
+                    task = self._tasks.create_task(self._perform(order))
+                    self._working[order.segment] = task
+                case Abandon():
+                    task_ = self._working.pop(order.segment, None)
+                    if task_ is not None:
+                        task_.cancel()
+
+    async def _perform(self, order: Synthesize) -> None:
+        try:
+            async with aclosing(self._engine.synthesize(order)) as reports:
+                async for report in reports:
+                    self.session.report(report, self._clock())
+                    self._wake()
+        finally:
+            if self._working.get(order.segment) is asyncio.current_task():
+                del self._working[order.segment]
+        self._place_orders()

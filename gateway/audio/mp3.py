@@ -11,7 +11,7 @@ from __future__ import annotations
 import lameenc  # type: ignore[import-not-found]  # A C extension without stubs.
 
 _FASTEST = 7
-"""LAME's own scale from 2 (best) to 7: 1.6 ms of CPU per second of audio against 5.0, and speech sounds the same."""
+"""LAME's own scale from 2 (best) to 7: a quarter of the CPU that the best takes, 0.9 ms per second of speech at 22,050 Hz."""
 _ENCODER_DELAY = 576
 _DECODER_DELAY = 529
 _ONE_SAMPLE = b"\0\0"

@@ -1,10 +1,11 @@
 """Sample rate conversion of a stream, exact to the sample.
 
 A resampling filter looks ahead: the last samples of what it was given wait for the next ones. `drain` cannot wait, so it
-runs a second filter over the recent past (`_history`) and a made-up future, takes the missing samples from it, and tells
-the first filter's output to skip as many. The first filter never stops, and what follows a drain is what would have
-followed without it. Both filters agree on the instants of their samples because the history begins at a multiple of
-`_period`, the number of input samples after which an output sample falls on an input sample again.
+takes the missing samples from a second filter that is fed the recent past (`_history`) and a made-up future. The first
+filter is dropped, because it holds 150 KB and a drained context may be idle for minutes. When more comes, a new one is
+fed the history first, and of its output as many samples are skipped as have left already (`_skip`): what follows a drain
+is what would have followed without it. All filters agree on the instants of their samples because the history begins at a
+multiple of `_period`, the number of input samples after which an output sample falls on an input sample again.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Resampler:
         self._rate_out = rate_out
         self._period = rate_in // gcd(rate_in, rate_out)
         self._reach = 2 * HELD_SAMPLES_MAX * max(1, -(-rate_in // rate_out))
-        self._filter = self._new_filter()
+        self._filter: AudioResampler | None = None
         self._history = b""
         self._taken = 0
         self._given = 0
@@ -47,9 +48,13 @@ class Resampler:
         if self._rate_in == self._rate_out or not pcm:
             return pcm
         assert len(pcm) % _SAMPLE_BYTES == 0, "half a sample"
-        self._taken += len(pcm) // _SAMPLE_BYTES
+        if self._filter is None:
+            self._filter = self._new_filter()
+            self._skip = self._given_of_history()
+            out = self._run(self._filter, self._history + pcm)
+        else:
+            out = self._run(self._filter, pcm)
         self._remember(pcm)
-        out = self._run(self._filter, pcm)
         skipped = min(self._skip, len(out) // _SAMPLE_BYTES)
         self._skip -= skipped
         self._given += len(out) // _SAMPLE_BYTES - skipped
@@ -57,15 +62,13 @@ class Resampler:
 
     def drain(self) -> bytes:
         """Give all that is still inside; converting may go on afterwards. Twice is fine: the second gives nothing."""
-        missing = self._out(self._taken) - self._given
-        if self._rate_in == self._rate_out or missing == 0:
+        if self._filter is None:
             return b""
-        history_start = self._taken - len(self._history) // _SAMPLE_BYTES
+        self._filter = None
+        missing = self._out(self._taken) - self._given
         out = self._run(self._new_filter(), self._history + _future(self._history, self._reach))
-        out = out[(self._given - self._out(history_start)) * _SAMPLE_BYTES :]
-        out = out[: missing * _SAMPLE_BYTES]
+        out = out[self._given_of_history() * _SAMPLE_BYTES :][: missing * _SAMPLE_BYTES]
         assert len(out) == missing * _SAMPLE_BYTES, "the made-up future is too short"
-        self._skip += missing
         self._given += missing
         return out
 
@@ -75,7 +78,12 @@ class Resampler:
     def _new_filter(self) -> AudioResampler:
         return AudioResampler(format="s16", layout="mono", rate=self._rate_out)
 
+    def _given_of_history(self) -> int:
+        """How many of the samples that a filter makes of the history have left already."""
+        return self._given - self._out(self._taken - len(self._history) // _SAMPLE_BYTES)
+
     def _remember(self, pcm: bytes) -> None:
+        self._taken += len(pcm) // _SAMPLE_BYTES
         seen = self._history + pcm
         keep_from = max(0, self._taken - self._reach) // self._period * self._period
         self._history = seen[len(seen) - (self._taken - keep_from) * _SAMPLE_BYTES :]

@@ -481,7 +481,7 @@ class Session:
         )
 
     def _words(self, segment: _Segment, before: int) -> Words | None:
-        """The words that begin before this sample of the segment and were not announced yet."""
+        """The words that begin before this sample of the segment; None where there are none or nobody asked."""
         assert segment.spoken is not None
         origin = segment.spoken.sample_start
         words: list[Word] = []
@@ -492,7 +492,7 @@ class Session:
             words.append(
                 Word(self._out(origin + mark.sample), start + mark.start, start + mark.end)
             )
-        return Words(segment.id, tuple(words)) if words else None
+        return Words(segment.id, tuple(words)) if words and self.settings.timestamps else None
 
     def _finish(self, segment: _Segment) -> Event:
         assert segment.spoken is not None

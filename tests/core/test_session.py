@@ -115,6 +115,9 @@ class TestOneUtterance:
             if isinstance(event, Audio):
                 handed_out = event.sample_start + event.sample_count
 
+    def test_words_are_told_only_to_those_who_ask(self) -> None:
+        assert "Words" not in names(run(said("Hello there.", timestamps=False)))
+
     def test_output_rate_decides_positions(self) -> None:
         told = run(said("Hello there.", format=Format(Codec.PCM_S16LE, 3 * RATE)))
         flushed = next(event for event in told if isinstance(event, Flushed))

@@ -42,7 +42,7 @@ def settings(**changes: object) -> Settings:
         volume=1.0,
         format=Format(Codec.PCM_S16LE, RATE),
         segmentation=Segmentation(),
-        timestamps=False,
+        timestamps=True,
         lead_ms=None,
     )
     return msgspec.structs.replace(plain, **changes)

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from gateway.core import scripts
+from gateway.core import phrases, scripts
+from gateway.core.dots import Dots, abbreviates
 from gateway.core.judge import Judge
 from gateway.core.vocabulary import CutKind
 
@@ -61,7 +62,8 @@ class Scanner:
         """Read what comes next as `language`, a code as `base_language` gives it."""
         self._language = language
         self._trigger = _trigger(language)
-        self._abbreviations = scripts.ABBREVIATIONS.get(language, frozenset())
+        self._dots = Dots(self._judge, language)
+        self._closed = phrases.CLOSED_CLASS.get(language, phrases.NOTHING).words
 
     @property
     def end(self) -> int:
@@ -87,7 +89,8 @@ class Scanner:
     def _restart_at(self, position: int) -> None:
         self._scan = self._sentence = position
         self._brackets: list[int] = []
-        self._quoted = False
+        self._quote = ""
+        self._quote_at = position
         self._markers: frozenset[str] = frozenset()
 
     def advance(self, limit: int) -> Boundary | None:
@@ -110,7 +113,7 @@ class Scanner:
             self._sentence = boundary.position
             self._brackets.clear()
         if found.kind is CutKind.PARAGRAPH:
-            self._quoted = False
+            self._quote = ""
             self._markers = frozenset()
         return boundary
 
@@ -129,11 +132,13 @@ class Scanner:
                 self._sentence = self._base + after
             return _Step(after)
         kind = CutKind.PARAGRAPH if len(_LINE_END.findall(gap.group())) > 1 else CutKind.SENTENCE
-        if kind is CutKind.SENTENCE and after < stop and text[after].islower():
+        if kind is CutKind.SENTENCE and _FLOWED.search(text, max(left, at - 2), at):
+            kind = CutKind.SOFT
+        elif kind is CutKind.SENTENCE and after < stop and text[after].islower():
             marker = _LINE_MARKER.match(text, after, stop)
             if marker is not None and marker.end() == stop and stop - after < WORD_CHARS_MAX:
                 return None
-            if marker is None and not _ENDED.search(text, left, at):
+            if marker is None and not _ENDED.search(text, max(left, at - 16), at):
                 kind = CutKind.SOFT
         return _Step(after, Boundary(at, kind, min(after + 1, stop)))
 
@@ -147,67 +152,119 @@ class Scanner:
             return None
         if text[at] == "." and (step := self._list_marker(at, stop)):
             return step
+        tail = self._tail(end, stop)
+        if tail is None:
+            return None
+        end = tail
         lead = _LEAD.match(text, end, min(stop, end + AHEAD_CHARS_MAX))
         if lead is None:
-            return self._glued(at, end)
+            return self._glued(at, end, stop)
         follower = lead.end()
         if follower == stop and follower - end < AHEAD_CHARS_MAX:
             return None
-        self._close(run.group())
         if follower == stop or text[follower] in scripts.LINE_ENDS:
+            self._close(at, end)
             return _Step(end)
-        first = text[follower]
-        soft = _Step(end, Boundary(end, CutKind.SOFT, follower + 1))
-        if first.islower() and not self._starts_lower(at):
-            return soft
-        if self._in_brackets(at):
-            return soft
-        verdict = self._ends(at, end, follower, stop)
+        verdict = self._ends(at, run.end(), end, follower, stop)
         if verdict is None:
             return None
-        ends, decided = verdict
-        if not ends:
-            return _Step(end, Boundary(end, CutKind.SOFT, decided))
-        return _Step(end, Boundary(end, CutKind.SENTENCE, decided))
+        self._close(at, end)
+        position, ends, decided = verdict
+        kind = CutKind.SENTENCE if ends else CutKind.SOFT
+        return _Step(end, Boundary(position, kind, decided))
 
-    def _glued(self, at: int, end: int) -> _Step:
-        """A mark with no blank after it ends nothing, unless the script needs no blanks."""
+    def _tail(self, end: int, stop: int) -> int | None:
+        """Where a run of marks really ends: behind a spaced closing quote, a smiley or an emoji. None = wait."""
+        text = self._text
+        index = end
+        while index < stop and index < end + 2 and text[index] in " \u00a0\u202f":
+            index += 1
+        if index >= stop:
+            return None
+        first = text[index]
+        if first in "»\"”" and index > end and self._is_quoted(end):
+            if index + 1 >= stop:
+                return None
+            return end if text[index + 1].isalnum() else index + 1
+        if first in ":;=":
+            if index + 3 >= stop:
+                return None
+            smiley = _SMILEY.match(text, index, stop)
+            return end if smiley is None else smiley.end()
+        emoji = _EMOJI.match(text, index, min(stop, index + AHEAD_CHARS_MAX))
+        if emoji is None:
+            return end
+        return None if emoji.end() == stop and stop < index + AHEAD_CHARS_MAX else emoji.end()
+
+    def _glued(self, at: int, end: int, stop: int) -> _Step | None:
+        """A mark with no blank after it ends nothing, unless the script needs no blanks or one was forgotten."""
         text = self._text
         first = text[end]
-        if first in scripts.LINE_ENDS or not (first >= _UNSPACED and (first.isalnum() or text[at] in "!?")):
+        if first in scripts.LINE_ENDS or first in scripts.HARD_STOPS:
             return _Step(end)
-        kind = CutKind.SOFT if text[at] == "…" or self._in_brackets(at) else CutKind.SENTENCE
-        self._close(text[at:end])
-        return _Step(end, Boundary(end, kind, end + 1))
+        token = self._token(at)
+        if "a" <= first.lower() <= "ɏ":
+            if text[at:end] != "." or not first.isupper() or not _PLAIN.fullmatch(token):
+                return _Step(end)
+            following = _WORD.match(text, end, min(stop, end + WORD_CHARS_MAX))
+            assert following is not None
+            if following.end() == stop:
+                return None
+            forgotten = following.group().lower() in self._closed and text[following.end()].isspace()
+            kind, decided = CutKind.SENTENCE, following.end() + 1
+            return _Step(end, Boundary(end, kind, decided) if forgotten else None)
+        if first < _UNSPACED or _HANGUL.match(first) or not (first.isalnum() or text[at] in "!?"):
+            return _Step(end)
+        if text[at] == "." and token.isascii() and token[-1:].isalpha():
+            return _Step(end)
+        soft = text[at] == "…" or text.startswith("..", at) or self._in_brackets(at)
+        opening = len(text[at:end]) - len(text[at:end].rstrip(_OPENING))
+        self._close(at, end)
+        kind = CutKind.SOFT if soft else CutKind.SENTENCE
+        return _Step(end, Boundary(end - opening, kind, end + 1))
 
-    def _ends(self, at: int, end: int, follower: int, stop: int) -> tuple[bool, int] | None:
-        """Whether the mark at `at` ends a sentence, and how far one has to read to know; None = further than `stop`."""
-        text, language = self._text, self._language
-        known = follower + 1
-        left = self._left(at)
-        token = _TOKEN.search(text, max(left, at - WORD_CHARS_MAX), at)
-        word = token.group() if token is not None else ""
+    def _ends(
+        self, at: int, run_end: int, end: int, follower: int, stop: int
+    ) -> tuple[int, bool, int] | None:
+        """Where the run that begins at `at` ends, whether a sentence ends there, and how far one has to read to know."""
+        text = self._text
+        first, known = text[follower], follower + 1
+        marks = text[at:run_end]
+        if marks.startswith(". . ."):
+            # Three spaced dots are an omission; a fourth before them ended the sentence.
+            omission = at > 0 and text[at - 1].isspace()
+            return (end, False, known) if omission else (at + 1, marks.startswith(". . . ."), known)
+        if first.islower() and not self._starts_lower(at):
+            return end, False, known
+        if self._in_brackets(at) and not set(marks) & set(scripts.CLOSERS):
+            return end, False, known
         if text[at] == "!":
-            return not (word and _abbreviates(self._judge, language, word + "!")), known
-        if text[at] != "." or text[at + 1 : at + 2] in ("." , "…"):
-            return True, known
-        if word.isdecimal():
-            return not (len(word) <= 2 and language in scripts.ORDINAL_LANGUAGES), known
-        if len(word) == 1 and word.isupper() and language != "en":
-            return False, known
-        if word.lower() in self._abbreviations:
-            return False, known
-        if not word or not _abbreviates(self._judge, language, word + "."):
-            return True, known
+            token = self._token(at)
+            return end, not (token and abbreviates(self._judge, self._language, token + "!")), known
+        if text[at] != ".":
+            return end, text[at] != "…" or self._after_ellipsis(at, first), known
+        if text.startswith("..", at):
+            return end, self._after_ellipsis(at, first), known
+        token = self._token(at)
+        verdict = self._dots.after(token, first)
+        if verdict is not None:
+            return end, verdict, known
         following = _WORD.match(text, follower, min(stop, follower + WORD_CHARS_MAX))
-        known = following.end() + 1 if following is not None else follower + 1
-        if known > stop:
-            return None
-        window = text[left:known]
-        return (
-            self._judge.ends_sentence(language, window, range(end - left, follower - left + 1)),
-            known,
-        )
+        if following is not None:
+            known = following.end() + 1
+            if known > stop:
+                return None
+        word = following.group() if following is not None else ""
+        left = self._left(at)
+        verdict = self._dots.between(token, word, text[left : at - len(token)])
+        if verdict is None:
+            ends_at = range(end - left, follower - left + 1)
+            verdict = self._judge.ends_sentence(self._language, text[left:known], ends_at)
+        return end, verdict, known
+
+    def _after_ellipsis(self, at: int, first: str) -> bool:
+        """An ellipsis is a pause inside a quotation, and where no capital shows that a sentence begins."""
+        return not self._is_quoted(at) and (first.isupper() or not first.isalpha() or first.islower())
 
     def _list_marker(self, at: int, stop: int) -> _Step | None:
         """ "2." begins an item, at the beginning of a line or after "1."; it ends nothing."""
@@ -232,12 +289,11 @@ class Scanner:
             return None
         if text[at] == "．" and at > 0 and text[at - 1].isdecimal() and text[at + 1].isdecimal():
             return _Step(end)
-        marks = run.group()
         inside = self._in_brackets(at)
-        if not self._quoted and marks[-1] in '"”':
+        if text[end - 1] in '"”' and not self._is_quoted(at):
             end -= 1
+        self._close(at, end)
         kind = CutKind.SOFT if inside else CutKind.SENTENCE
-        self._close(marks)
         return _Step(end, Boundary(end, kind, run.end() + 1))
 
     def _clause(self, at: int, stop: int) -> _Step | None:
@@ -261,11 +317,11 @@ class Scanner:
     def _closing(self, at: int, stop: int) -> _Step | None:
         if at + 1 >= stop:
             return None
-        self._close(self._text[at])
+        self._close(at, at + 1)
         return (self._text[at] == ")" and self._list_marker(at, stop)) or _Step(at + 1)
 
     def _quote(self, at: int, _stop: int) -> _Step | None:
-        self._close(self._text[at])
+        self._close(at, at + 1)
         return _Step(at + 1)
 
     def _bullet(self, at: int, stop: int) -> _Step | None:
@@ -292,25 +348,27 @@ class Scanner:
             self._brackets.pop()
         return bool(self._brackets)
 
-    def _close(self, marks: str) -> None:
-        for mark in marks:
-            if mark in scripts.CLOSERS and self._brackets:
-                self._brackets.pop()
-            elif mark in "“„«‹":
-                self._quoted = True
-            elif mark in '"”»›':
-                self._quoted = not self._quoted
+    def _token(self, at: int) -> str:
+        """What stands before the mark at `at`, back to a blank, a quote or a bracket."""
+        start = max(self._left(at), at - WORD_CHARS_MAX)
+        return _NO_TOKEN.split(self._text[start:at])[-1]
 
+    def _is_quoted(self, at: int) -> bool:
+        return bool(self._quote) and self._base + at - self._quote_at <= WINDOW_CHARS_MAX
 
-@lru_cache(maxsize=4_096)
-def _abbreviates(judge: Judge, language: str, token: str) -> bool:
-    """Whether the judge may see an abbreviation in `token`, mark included, whatever comes after it."""
-    if len(token) == 2 or "." in token[:-1] or "@" in token:
-        return True
-    before = f"Xx xx {token}"
-    return not judge.ends_sentence(
-        language, f"{before} Zz zz", range(len(before), len(before) + 2)
-    )
+    def _close(self, start: int, end: int) -> None:
+        """Take note of the brackets and quotes among the marks [start:end)."""
+        for index in range(start, end):
+            mark = self._text[index]
+            if mark in scripts.CLOSERS:
+                if self._brackets:
+                    self._brackets.pop()
+            elif mark in scripts.QUOTES:
+                closes = self._is_quoted(index) and (mark not in "„«‹" or self._quote in "»›")
+                if mark == "“" and self._quote != "„":
+                    closes = False
+                self._quote = "" if closes else mark
+                self._quote_at = self._base + index
 
 
 _ROMANS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
@@ -339,7 +397,7 @@ def _trigger_for(stops: str, unspaced: bool) -> re.Pattern[str]:
     groups = {
         "line": _any_of(scripts.LINE_ENDS),
         # A dot inside a number, a domain or a file name is by far the most frequent one that ends nothing.
-        "stop": rf"[{re.escape(stops.replace('.', ''))}]|\.(?![0-9A-Za-z_\u00c0-\u0559\u0561-\u1fff])",
+        "stop": rf"[{re.escape(stops.replace('.', ''))}]|\.(?![0-9a-z_\u00df-\u0559\u0561-\u1fff])",
         "hard": _any_of(scripts.HARD_STOPS),
         "clause": rf"{_any_of(scripts.CLAUSE_MARKS)}(?={closers}*(?:\s|\Z))|{_any_of(scripts.CLAUSE_MARKS_WIDE)}"
         rf"|(?<=\s){_any_of(scripts.DASHES)}(?=\s|\Z)",
@@ -374,19 +432,28 @@ _UNSPACED = "\u2190"
 """Letters from here on are written without blanks, and other characters are symbols and emoji."""
 _BLANKS = re.compile(r"\s+")
 _LINE_END = re.compile(rf"\r\n|{_any_of(scripts.LINE_ENDS)}")
+_HARD_CLOSERS = "".join(mark for mark in scripts.RUN_CLOSERS if mark not in "“„«‹‘")
 _RUN = re.compile(
     rf"{_any_of(scripts.STOPS + scripts.STOPS_ELSEWHERE + scripts.RUN_CLOSERS)}+"
     rf"(?:[ ]{_any_of(scripts.STOPS)}+(?=[\s{re.escape(scripts.RUN_CLOSERS)}]|\Z))*"
+    r"(?:\[\d{0,3}(?:\]|\Z))*"
 )
 _HARD_RUN = re.compile(
-    rf"{_any_of(scripts.HARD_STOPS + scripts.STOPS)}+{_any_of(scripts.RUN_CLOSERS)}*"
+    rf"(?:{_any_of(scripts.HARD_STOPS + scripts.STOPS)}+[{re.escape(_HARD_CLOSERS)}]*)+"
 )
+_OPENING = scripts.OPENERS + "“„«‹‘"
+_SMILEY = re.compile(r"[:;=]['’-]?[)(DPp]+(?![^\W_])")
+_EMOJI = re.compile("[\u2600-\u27bf\ufe0f\u200d\U0001f1e6-\U0001faff]+")
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_PLAIN = re.compile(r"[^\W\d_]{2,}|\d[\d,]*")
 _LEAD = re.compile(rf"[^\S\n]+[{re.escape(scripts.LEADERS)} \t\u00a0\u3000]*")
 _WORD = re.compile(r"[\w'’-]+")
-_TOKEN = re.compile(r"[^\s\"“”„«»‘(\[{（—–/*_]*\Z")
+_NO_TOKEN = re.compile(r"[\s\"“”„«»‘(\[{（—–/*_]")
 _LETTER = re.compile(r"[^\W\d_]")
 _MARKER = re.compile(r"[^\w.]*((?:\d{1,2}\.)*\d{1,2}|[^\W\d_]|[ivx]{2,5})")
 _INNER_MARKER = re.compile(r"(?<=\s)\(?(\d{1,2}|[a-z]|[ivx]{2,5})\Z")
 _LINE_MARKER = re.compile(r"[a-z]{1,4}(?:[.)]|\Z)")
-_NOTHING_YET = re.compile(r"[^\w]*(?:(?:\d{1,2}|\w)[.)]*)?\s*")
+_NOTHING_YET = re.compile(r"\W*+(?:(?:\d{1,2}|\w)[.)]*+)?\s*+")
+_FLOWED = re.compile(r"\w \Z")
+"""A line that ends in one blank goes on in the next (RFC 3676)."""
 _ENDED = re.compile(rf"{_any_of(scripts.STOPS + scripts.HARD_STOPS)}{_any_of(scripts.RUN_CLOSERS)}*\s*\Z")

@@ -41,11 +41,31 @@ DANDA_LANGUAGES = frozenset("as bn bpy hi kok ne or pa".split())
 UNSPACED_LANGUAGES = frozenset("km lo shn th my".split())
 """Where words are not separated and a blank separates clauses."""
 
+TITLES = frozenset("mr mrs ms messrs mme mlle dr prof st hl sr sra".split())
+"""Abbreviations that stand before a name, in whatever language: they end no sentence."""
+NUMBERED = frozenset(
+    "no nos nr núm num nº n° vol vols fig figs cap pag pág pp art sec sect ch eq ed ca cca abb abs tab kap bd str стр"
+    " рис табл гл ст op cit ver approx tel ext ft lb oz in".split()
+)
+"""Abbreviations only if a number follows."""
+YEAR_ABBREVIATIONS = {
+    "pl": frozenset("r w n.e p.n.e".split()),
+    "ru": frozenset("г гг в вв н.э".split()),
+    "uk": frozenset("р рр ст н.е".split()),
+    "bg": frozenset("г в".split()),
+    "be": frozenset("г гг ст".split()),
+}
+"""What follows a year or a century, and may well end the sentence."""
+YEAR_WORDS_MIN = 6
+"""Words before such a year from which on it is taken for the end and not for the opening of a sentence."""
+POLITE = frozenset("sie ihr ihnen ihre ihrer ihren ihrem".split())
+"""Closed-class words that are also written with a capital inside a sentence."""
+
 ABBREVIATIONS: dict[str, frozenset[str]] = {
     language: frozenset(words.split())
     for language, words in {
-        "pl": "r w św ws im ul al pl os nr tys mln mld godz tzw tzn np m.in p.n.e n.e ok płk gen kpt por mjr ks bp abp"
-        " red prof dr hab mgr inż lic dyr wyd zob por przyp tj itp itd str s t ur zm wg pt jw sp cz gm pow woj st",
+        "pl": "św ws im ul al pl os nr tys mln mld godz tzw tzn np m.in ok płk gen kpt por mjr ks bp abp red prof dr"
+        " hab mgr inż lic dyr wyd zob przyp tj itp itd str ur zm wg sp pow woj st",
         "tr": "m.ö m.s i.ö i.s dr prof doç av sn st no cad sok mah apt blv vb vs bkz yy org alb yzb tğm müh öğr gör",
         "hi": "डॉ डा श्री पं प्रो कु रु सं पृ ई कि.मी मि उ.प्र म.प्र ए बी सी डी जी एस एम",
     }.items()

@@ -1,0 +1,87 @@
+"""What one dot means: the end of a sentence, of an abbreviation, of a number, of an initial.
+
+Most dots follow an ordinary word and are decided by that word alone. The others depend on the word after them, and of
+those the judge decides what no rule does. The rules are where a judge of whole texts is known to be weak: it takes a
+small word for an abbreviation because the language also abbreviates so, and it never ends a sentence after an
+abbreviation although the next word plainly begins one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from gateway.core import phrases, scripts
+from gateway.core.judge import Judge
+
+_ROMAN = re.compile(r"[IVXLC]{2,}")
+_INNER = re.compile(r"[.@]")
+_DIGIT_BEFORE = re.compile(r"\d\s?\w{0,2}[.]?\s?\Z")
+
+
+class Dots:
+    """The meaning of dots in one language."""
+
+    def __init__(self, judge: Judge, language: str) -> None:
+        self._judge = judge
+        self._language = language
+        self._ordinals = language in scripts.ORDINAL_LANGUAGES
+        self._short = scripts.ABBREVIATIONS.get(language, frozenset())
+        self._years = scripts.YEAR_ABBREVIATIONS.get(language, frozenset())
+        self._closed = phrases.CLOSED_CLASS.get(language, phrases.NOTHING).words
+
+    def after(self, token: str, first: str) -> bool | None:
+        """Whether the dot after `token` ends a sentence if `first` is the next character; None = it takes the next word."""
+        word = token.lower()
+        if not word:
+            return True
+        if word.isdecimal():
+            return None if self._ordinals and len(word) <= 2 else True
+        if first.isdecimal() and (
+            word in scripts.NUMBERED or (len(word) <= 2 and word.isalpha() and word not in self._closed)
+        ):
+            return False
+        if len(word) > 1 and word in self._closed:
+            return True
+        if word in scripts.TITLES:
+            return False
+        if (
+            len(word) == 1
+            or word in self._short
+            or word in self._years
+            or (self._ordinals and _ROMAN.fullmatch(token))
+            or abbreviates(self._judge, self._language, token + ".")
+        ):
+            return None
+        return True
+
+    def between(self, token: str, follower: str, before: str) -> bool | None:
+        """The same with the whole next word, and what stands before `token` in the sentence; None = ask the judge."""
+        initial = len(token) == 1
+        if self._begins_sentence(follower) and not (initial and follower.lower() in phrases.NAME_PARTICLES):
+            return True
+        word = token.lower()
+        if word.isdecimal() or _ROMAN.fullmatch(token):
+            return False
+        if word in self._years and _DIGIT_BEFORE.search(before):
+            return follower[:1].isupper() and before.count(" ") >= scripts.YEAR_WORDS_MIN
+        if initial and (len(follower) == 1 or not token.isupper() or self._language != "en"):
+            return False
+        return False if word in self._short or word in self._years else None
+
+    def _begins_sentence(self, follower: str) -> bool:
+        if not follower[:1].isupper():
+            return False
+        word = follower.lower()
+        return word in self._closed and word not in scripts.POLITE or (
+            "'" in word or "’" in word
+        ) and re.split("['’]", word)[0] in self._closed
+
+
+@lru_cache(maxsize=4_096)
+def abbreviates(judge: Judge, language: str, token: str) -> bool:
+    """Whether the judge may see an abbreviation in `token`, mark included, whatever comes after it."""
+    if token.endswith(".") and _INNER.search(token, 0, len(token) - 1):
+        return True
+    before = f"Xx xx {token}"
+    return not judge.ends_sentence(language, f"{before} Zz zz", range(len(before), len(before) + 2))

@@ -42,8 +42,9 @@ DEFAULT_VOICE, DEFAULT_FILE = "en-us", "gmw/en-US"
 RATE_NATURAL, RATE_MIN, RATE_MAX = 175, 80, 900
 """Words per minute. The library takes lower rates for the minimum; above 450 it squeezes finished audio."""
 PITCH_NATURAL, PITCH_MIN, PITCH_MAX = 50, 0, 99
-PITCH_PER_SEMITONE = 50 / 12
-"""The library's pitch scale is exponential: 50 steps are an octave."""
+"""The height of the voice's lowest tone on the library's exponential scale, and how far it rises from there."""
+PITCH_PER_SEMITONE = 5.3
+"""Measured, with the rise scaled alike: the mean tone follows within half a semitone from -9 to 9."""
 
 _GENDERS = {1: "male", 2: "female"}
 
@@ -51,7 +52,7 @@ _GENDERS = {1: "male", 2: "female"}
 class EspeakEngine:
     """Speaks in at most `workers` processes at once. A worker that says nothing for `stall_ms_max` is killed.
 
-    Speed is honoured from 0.46 to 5.1, pitch from -12 to 11.7 semitones; what lies beyond is taken for the limit.
+    Speed is honoured from 0.46 to 5.1, pitch from -9 to 9 semitones; what lies beyond is taken for the limit.
     """
 
     def __init__(self, *, workers: int, stall_ms_max: int = STALL_MS_MAX) -> None:
@@ -82,7 +83,7 @@ class EspeakEngine:
     async def start(self) -> None:
         await self._pool.start()
         listing = bytearray()
-        async for batch in self._pool.make(SETTINGS.pack(0, 0, 0, 0), pcm_bytes_max=0):
+        async for batch in self._pool.make(SETTINGS.pack(0, 0, 0, 0, 0), pcm_bytes_max=0):
             listing += batch.notes
         voices: list[Voice] = []
         variants: set[str] = set()
@@ -153,6 +154,18 @@ class EspeakEngine:
             raise UnknownVoice(f"espeak has no voice {voice.voice!r}", field="voice")
         name = (file + suffix).encode()
         rate = min(max(round(RATE_NATURAL * voice.speed), RATE_MIN), RATE_MAX)
-        steps = PITCH_NATURAL + round(PITCH_PER_SEMITONE * voice.pitch)
-        pitch = min(max(steps, PITCH_MIN), PITCH_MAX)
-        return SETTINGS.pack(rate, pitch, round(100 * voice.volume), len(name)) + name
+        steps = PITCH_PER_SEMITONE * voice.pitch
+        return (
+            SETTINGS.pack(
+                rate,
+                _on_pitch_scale(PITCH_NATURAL + steps),
+                _on_pitch_scale(PITCH_NATURAL * 2 ** (steps / PITCH_NATURAL)),
+                round(100 * voice.volume),
+                len(name),
+            )
+            + name
+        )
+
+
+def _on_pitch_scale(value: float) -> int:
+    return min(max(round(value), PITCH_MIN), PITCH_MAX)

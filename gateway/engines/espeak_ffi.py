@@ -24,7 +24,7 @@ _FLAG_END_PAUSE = 0x1000
 _POSITION_CHARACTER = 1
 _EVENT_END_OF_LIST = 0
 _EVENT_WORD = 1
-_PARAMETER_RATE, _PARAMETER_VOLUME, _PARAMETER_PITCH = 1, 2, 3
+_PARAMETER_RATE, _PARAMETER_VOLUME, _PARAMETER_PITCH, _PARAMETER_PITCH_RANGE = 1, 2, 3, 4
 
 
 class EspeakError(Exception):
@@ -93,8 +93,8 @@ class Espeak:
             codes = [code for _, code in sorted(_languages(languages), key=itemgetter(0))]
             yield _string_at(file), _string_at(name), gender, codes
 
-    def select(self, voice: str, rate: int, pitch: int, volume: int) -> None:
-        """Set the voice (`file` or `file+variant`), words per minute, pitch 0-99 and volume in percent.
+    def select(self, voice: str, rate: int, pitch: int, pitch_range: int, volume: int) -> None:
+        """Set the voice (`file` or `file+variant`), words per minute, pitch and its range 0-99, volume in percent.
 
         Raises EspeakError for a voice that the library does not know. It does not notice an unknown variant, and follows
         paths in its name: pass names from `voices` and `variants` only.
@@ -104,6 +104,7 @@ class Espeak:
         for parameter, value in (
             (_PARAMETER_RATE, rate),
             (_PARAMETER_PITCH, pitch),
+            (_PARAMETER_PITCH_RANGE, pitch_range),
             (_PARAMETER_VOLUME, volume),
         ):
             self._lib.espeak_SetParameter(parameter, value, 0)

@@ -23,17 +23,17 @@ SEND_BYTES = 44_100
 def main() -> None:
     library_path, data_folder, voice, control_fd = sys.argv[1:]
     espeak = Espeak(library_path, data_folder, BUFFER_MS)
-    espeak.select(voice, rate=175, pitch=50, volume=100)
+    espeak.select(voice, rate=175, pitch=50, pitch_range=50, volume=100)
     serve(socket.socket(fileno=int(control_fd)), lambda order, send: _work(espeak, order, send))
 
 
 def _work(espeak: Espeak, order: bytes, send: Send) -> None:
-    rate, pitch, volume, voice_bytes = SETTINGS.unpack_from(order)
+    rate, pitch, pitch_range, volume, voice_bytes = SETTINGS.unpack_from(order)
     start = SETTINGS.size + voice_bytes
     voice = order[SETTINGS.size : start].decode()
     try:
         if voice:
-            espeak.select(voice, rate, pitch, volume)
+            espeak.select(voice, rate, pitch, pitch_range, volume)
             _speak(espeak, order[start:], send)
         else:
             _list(espeak, send)

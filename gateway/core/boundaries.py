@@ -200,28 +200,35 @@ class Scanner:
         """A mark with no blank after it ends nothing, unless the script needs no blanks or one was forgotten."""
         text = self._text
         first = text[end]
+        nothing = _Step(end)
         if first in scripts.LINE_ENDS or first in scripts.HARD_STOPS:
-            return _Step(end)
-        token = self._token(at)
-        if "a" <= first.lower() <= "ɏ":
-            if text[at:end] != "." or not first.isupper() or not _PLAIN.fullmatch(token):
-                return _Step(end)
-            following = _WORD.match(text, end, min(stop, end + WORD_CHARS_MAX))
-            assert following is not None
-            if following.end() == stop:
-                return None
-            forgotten = following.group().lower() in self._closed and text[following.end()].isspace()
-            kind, decided = CutKind.SENTENCE, following.end() + 1
-            return _Step(end, Boundary(end, kind, decided) if forgotten else None)
-        if first < _UNSPACED or _HANGUL.match(first) or not (first.isalnum() or text[at] in "!?"):
-            return _Step(end)
-        if text[at] == "." and token.isascii() and token[-1:].isalpha():
-            return _Step(end)
+            self._close(at, end)
+            return nothing
+        if first.isalpha() and first < _UNSPACED:
+            return self._forgotten_blank(at, end, stop)
+        opening = end - at - len(text[at:end].rstrip(_OPENING))
         soft = text[at] == "…" or text.startswith("..", at) or self._in_brackets(at)
-        opening = len(text[at:end]) - len(text[at:end].rstrip(_OPENING))
         self._close(at, end)
+        if first < _UNSPACED or _HANGUL.match(first) or not (first.isalnum() or text[at] in "!?"):
+            return nothing
+        if text[at] == "." and text[at - 1 : at].isascii() and text[at - 1 : at].isalpha():
+            return nothing
         kind = CutKind.SOFT if soft else CutKind.SENTENCE
         return _Step(end, Boundary(end - opening, kind, end + 1))
+
+    def _forgotten_blank(self, at: int, end: int, stop: int) -> _Step | None:
+        """Between a dot and a letter, unless it is the first of a small word that begins a sentence: "here.And"."""
+        text = self._text
+        if text[at:end] == "." and text[end].isupper() and _PLAIN.fullmatch(self._token(at)):
+            following = _WORD.match(text, end, min(stop, end + WORD_CHARS_MAX))
+            assert following is not None
+            after = following.end()
+            if after == stop:
+                return None
+            if following.group().lower() in self._closed and text[after].isspace():
+                return _Step(end, Boundary(end, CutKind.SENTENCE, after + 1))
+        self._close(at, end)
+        return _Step(end)
 
     def _ends(
         self, at: int, run_end: int, end: int, follower: int, stop: int
@@ -232,9 +239,12 @@ class Scanner:
         marks = text[at:run_end]
         if marks.startswith(". . ."):
             # Three spaced dots are an omission; a fourth before them ended the sentence.
-            omission = at > 0 and text[at - 1].isspace()
-            return (end, False, known) if omission else (at + 1, marks.startswith(". . . ."), known)
+            ended = marks.startswith(". . . .")
+            glued = at > 0 and not text[at - 1].isspace()
+            return at + 1 if ended and glued else end, ended, known
         if first.islower() and not self._starts_lower(at):
+            return end, False, known
+        if self._is_quoted(at) and _DASHED.search(text, end, follower):
             return end, False, known
         if self._in_brackets(at) and not set(marks) & set(scripts.CLOSERS):
             return end, False, known
@@ -256,7 +266,7 @@ class Scanner:
                 return None
         word = following.group() if following is not None else ""
         left = self._left(at)
-        verdict = self._dots.between(token, word, text[left : at - len(token)])
+        verdict = self._dots.between(token, word, text[known - 1], text[left:at])
         if verdict is None:
             ends_at = range(end - left, follower - left + 1)
             verdict = self._judge.ends_sentence(self._language, text[left:known], ends_at)
@@ -351,7 +361,7 @@ class Scanner:
     def _token(self, at: int) -> str:
         """What stands before the mark at `at`, back to a blank, a quote or a bracket."""
         start = max(self._left(at), at - WORD_CHARS_MAX)
-        return _NO_TOKEN.split(self._text[start:at])[-1]
+        return _NO_TOKEN.split(self._text[start:at])[-1].strip(_AROUND_TOKEN)
 
     def _is_quoted(self, at: int) -> bool:
         return bool(self._quote) and self._base + at - self._quote_at <= WINDOW_CHARS_MAX
@@ -444,11 +454,13 @@ _HARD_RUN = re.compile(
 _OPENING = scripts.OPENERS + "“„«‹‘"
 _SMILEY = re.compile(r"[:;=]['’-]?[)(DPp]+(?![^\W_])")
 _EMOJI = re.compile("[\u2600-\u27bf\ufe0f\u200d\U0001f1e6-\U0001faff]+")
+_DASHED = re.compile(r"[–—-]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _PLAIN = re.compile(r"[^\W\d_]{2,}|\d[\d,]*")
 _LEAD = re.compile(rf"[^\S\n]+[{re.escape(scripts.LEADERS)} \t\u00a0\u3000]*")
 _WORD = re.compile(r"[\w'’-]+")
 _NO_TOKEN = re.compile(r"[\s\"“”„«»‘(\[{（—–/*_]")
+_AROUND_TOKEN = scripts.CLOSERS + "'’-\u200e\u200f\u202a\u202b\u202c"
 _LETTER = re.compile(r"[^\W\d_]")
 _MARKER = re.compile(r"[^\w.]*((?:\d{1,2}\.)*\d{1,2}|[^\W\d_]|[ivx]{2,5})")
 _INNER_MARKER = re.compile(r"(?<=\s)\(?(\d{1,2}|[a-z]|[ivx]{2,5})\Z")

@@ -16,7 +16,9 @@ from gateway.core.judge import Judge
 
 _ROMAN = re.compile(r"[IVXLC]{2,}")
 _INNER = re.compile(r"[.@]")
-_DIGIT_BEFORE = re.compile(r"\d\s?\w{0,2}[.]?\s?\Z")
+_APOSTROPHE = re.compile("['’]")
+_YEAR = re.compile(r"\d\s?\w+(?:\.\s?\w+)*\Z")
+_SPACED_ABBREVIATION = re.compile(r"\b[a-z]\. ?\w\Z")
 
 
 class Dots:
@@ -38,7 +40,8 @@ class Dots:
         if word.isdecimal():
             return None if self._ordinals and len(word) <= 2 else True
         if first.isdecimal() and (
-            word in scripts.NUMBERED or (len(word) <= 2 and word.isalpha() and word not in self._closed)
+            word in scripts.NUMBERED
+            or (len(word) <= 2 and word.upper() != word and word not in self._closed)
         ):
             return False
         if len(word) > 1 and word in self._closed:
@@ -55,27 +58,30 @@ class Dots:
             return None
         return True
 
-    def between(self, token: str, follower: str, before: str) -> bool | None:
-        """The same with the whole next word, and what stands before `token` in the sentence; None = ask the judge."""
-        initial = len(token) == 1
-        if self._begins_sentence(follower) and not (initial and follower.lower() in phrases.NAME_PARTICLES):
-            return True
+    def between(self, token: str, follower: str, next_char: str, before: str) -> bool | None:
+        """The same with the whole next word and what follows that; None = the judge has to be asked.
+
+        `before` is the sentence up to the dot, `follower` is empty if no word follows.
+        """
         word = token.lower()
+        initial = len(token) == 1
+        if self._begins_sentence(follower, next_char):
+            name = initial and follower.lower() in phrases.NAME_PARTICLES
+            return not name or _SPACED_ABBREVIATION.search(before) is not None
         if word.isdecimal() or _ROMAN.fullmatch(token):
             return False
-        if word in self._years and _DIGIT_BEFORE.search(before):
+        if word in self._years and _YEAR.search(before):
             return follower[:1].isupper() and before.count(" ") >= scripts.YEAR_WORDS_MIN
         if initial and (len(follower) == 1 or not token.isupper() or self._language != "en"):
             return False
         return False if word in self._short or word in self._years else None
 
-    def _begins_sentence(self, follower: str) -> bool:
-        if not follower[:1].isupper():
+    def _begins_sentence(self, follower: str, next_char: str) -> bool:
+        if not follower[:1].isupper() or (len(follower) == 1 and not next_char.isspace()):
             return False
         word = follower.lower()
-        return word in self._closed and word not in scripts.POLITE or (
-            "'" in word or "’" in word
-        ) and re.split("['’]", word)[0] in self._closed
+        elided = _APOSTROPHE.split(word)[0]
+        return elided in self._closed and word not in scripts.POLITE
 
 
 @lru_cache(maxsize=4_096)

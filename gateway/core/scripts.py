@@ -41,7 +41,7 @@ DANDA_LANGUAGES = frozenset("as bn bpy hi kok ne or pa".split())
 UNSPACED_LANGUAGES = frozenset("km lo shn th my".split())
 """Where words are not separated and a blank separates clauses."""
 
-TITLES = frozenset("mr mrs ms messrs mme mlle dr prof st hl sr sra".split())
+TITLES = frozenset("mr mrs ms messrs mme mlle dr prof st hl sr sra skt".split())
 """Abbreviations that stand before a name, in whatever language: they end no sentence."""
 NUMBERED = frozenset(
     "no nos nr núm num nº n° vol vols fig figs cap pag pág pp art sec sect ch eq ed ca cca abb abs tab kap bd str стр"
@@ -52,7 +52,6 @@ YEAR_ABBREVIATIONS = {
     "pl": frozenset("r w n.e p.n.e".split()),
     "ru": frozenset("г гг в вв н.э".split()),
     "uk": frozenset("р рр ст н.е".split()),
-    "bg": frozenset("г в".split()),
     "be": frozenset("г гг ст".split()),
 }
 """What follows a year or a century, and may well end the sentence."""

@@ -92,7 +92,10 @@ async def open_house(config: Config) -> AsyncIterator[House]:
         for engine in engines.values():
             stack.push_async_callback(engine.aclose)
             await engine.start()
-        farm = EncodeFarm(threads=config.audio.threads or cores())
+        farm = EncodeFarm(
+            threads=config.audio.threads or cores(),
+            jobs_pending_max=config.limits.contexts_total_max,
+        )
         farm.start()
         stack.push_async_callback(farm.aclose)
         yield House(

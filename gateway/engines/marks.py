@@ -8,6 +8,7 @@ report of its own. `WordMarks` turns reports into one mark per written word:
 - In scripts without such blanks each character can be a word of its own, digits and other letters in a row being one. It
   is marked if something was reported there; what follows without a report belongs to it. Several reports at one such
   character speak for as many characters, as far as the next report leaves room.
+- A report at a lone dash or bullet is about the word that follows, unless that has a report of its own.
 - A report at a blank, or at a word that has its mark, says nothing new.
 """
 
@@ -29,7 +30,7 @@ _DEPENDENT = (
     "\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u102b-\u103e"
     "\u17b4-\u17d3\u3099\u309a\ufe00-\ufe0f\U000e0100-\U000e01ef"
 )
-_ATOM = re.compile(f"[{_UNSPACED}][{_DEPENDENT}]*|[^\\s{_UNSPACED}]+")
+_ATOM = re.compile(f"[{_UNSPACED}][{_DEPENDENT}]*[^\\s\\w]*|[^\\s{_UNSPACED}]+")
 _UNSPACED_START = re.compile(f"[{_UNSPACED}]")
 _WORD_CHARACTER = re.compile(r"\w")
 
@@ -48,55 +49,60 @@ class WordMarks:
         self._free = 0
         """The first atom that has no mark yet."""
         self._char = -1
-        self._samples: list[int] = []
-        """Reports at one character, not yet placed."""
+        self._repeats: list[int] = []
+        """The samples of further reports at the last character, to be placed when it is known how far they reach."""
         self._open: tuple[int, int] | None = None
-        """Sample and atom of a mark whose end is not known yet."""
+        """Sample and atom of the last mark, as long as its end is not known."""
         self._sample = 0
 
     def feed(self, reports: Iterable[Report]) -> list[Mark]:
         marks: list[Mark] = []
         for sample, char in reports:
-            if char != self._char:
-                self._place(char, marks)
-                self._char = char
             self._sample = max(self._sample, sample)
-            self._samples.append(self._sample)
-            atom = self._atom_at(char)
-            if atom is not None and self._closes_run(atom):
-                self._place(len(self._text), marks)
+            if char == self._char:
+                self._repeats.append(self._sample)
+            else:
+                self._place_repeats(char, marks)
+                self._char = char
+                self._place(self._atom_at(char), self._sample, marks)
         return marks
 
     def finish(self) -> list[Mark]:
         marks: list[Mark] = []
-        self._place(len(self._text), marks)
+        self._place_repeats(len(self._text), marks)
         self._settle(len(self._starts), marks)
         return marks
 
-    def _place(self, limit: int, marks: list[Mark]) -> None:
-        """Give the reports held to the atom they name and, in unspaced scripts, to those after it and before `limit`."""
+    def _place_repeats(self, limit: int, marks: list[Mark]) -> None:
+        """Give the repeats to the atoms that follow and begin before `limit`, one each; the rest says nothing new."""
         atom = self._atom_at(self._char)
-        for sample in self._samples:
-            if atom is None:
+        for sample in self._repeats:
+            if atom is None or (atom := self._follower(atom, limit)) is None:
                 break
-            if atom >= self._free:
-                self._settle(atom, marks)
-                self._open = (sample, atom)
-                self._free = atom + 1
-                if self._closes_run(atom):
-                    self._settle(atom + 1, marks)
-            atom = self._follower(atom, limit)
-        self._samples.clear()
+            self._place(atom, sample, marks)
+        self._repeats.clear()
+
+    def _place(self, atom: int | None, sample: int, marks: list[Mark]) -> None:
+        if atom is None or atom < self._free:
+            return
+        self._settle(atom, marks)
+        self._open = (sample, atom)
+        self._free = atom + 1
+        if self._closes_run(atom) and self._is_word(atom):
+            self._settle(atom + 1, marks)
 
     def _settle(self, next_atom: int, marks: list[Mark]) -> None:
-        """End the open mark where its run ends, or where the next marked atom begins."""
+        """End the open mark, now that nothing is reported before `next_atom`: there, or at the end of its run."""
         if self._open is None:
             return
-        sample, atom = self._open
-        last = atom
+        sample, first = self._open
+        if not self._is_word(first) and first + 1 < next_atom and self._is_word(first + 1):
+            first += 1
+        last = first
         while last + 1 < next_atom and not self._closes_run(last):
             last += 1
-        marks.append(Mark(sample, self._starts[atom], self._ends[last]))
+        marks.append(Mark(sample, self._starts[first], self._ends[last]))
+        self._free = max(self._free, first + 1)
         self._open = None
 
     def _atom_at(self, char: int) -> int | None:
@@ -106,9 +112,11 @@ class WordMarks:
     def _follower(self, atom: int, limit: int) -> int | None:
         if self._closes_run(atom) or not _UNSPACED_START.match(self._text, self._starts[atom]):
             return None
-        start, end = self._starts[atom + 1], self._ends[atom + 1]
-        spoken = start < limit and _WORD_CHARACTER.search(self._text, start, end)
-        return atom + 1 if spoken else None
+        begins_before = self._starts[atom + 1] < limit
+        return atom + 1 if begins_before and self._is_word(atom + 1) else None
+
+    def _is_word(self, atom: int) -> bool:
+        return bool(_WORD_CHARACTER.search(self._text, self._starts[atom], self._ends[atom]))
 
     def _closes_run(self, atom: int) -> bool:
         """Whether a blank or the end of the text follows."""

@@ -40,8 +40,10 @@ case "$*" in
   *"${FAILING:-nothing fails}"*) exit 1 ;;
 esac
 """
+# uv holds .venv/.lock while it installs: a set-up that held it too would wait for itself.
 UV = """#!/bin/sh
 echo "uv $*" >>"$CALLS"
+[ ! -d .venv ] || flock -n .venv/.lock sh -c : || exit 1
 [ "$1" != venv ] || { mkdir -p .venv/bin && cp "$(dirname "$0")/python3" .venv/bin/python; }
 """
 

@@ -242,6 +242,11 @@ class Scanner:
             ended = marks.startswith(". . . .")
             glued = at > 0 and not text[at - 1].isspace()
             return at + 1 if ended and glued else end, ended, known
+        if first.islower() and text[follower - 1] in _APOSTROPHES and self._language in _ELIDING:
+            known = follower + 3
+            if known > stop:
+                return None
+            first = text[follower + 2]
         if first.islower() and not self._starts_lower(at):
             return end, False, known
         if self._is_quoted(at) and _DASHED.search(text, end, follower):
@@ -454,6 +459,9 @@ _HARD_RUN = re.compile(
 _OPENING = scripts.OPENERS + "“„«‹‘"
 _SMILEY = re.compile(r"[:;=]['’-]?[)(DPp]+(?![^\W_])")
 _EMOJI = re.compile("[\u2600-\u27bf\ufe0f\u200d\U0001f1e6-\U0001faff]+")
+_ELIDING = ("nl", "af")
+"""Where a sentence may begin with an elided article that stays small: "'s Avonds"."""
+_APOSTROPHES = "'’‘`"
 _DASHED = re.compile(r"[–—-]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _PLAIN = re.compile(r"[^\W\d_]{2,}|\d[\d,]*")

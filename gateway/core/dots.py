@@ -14,6 +14,8 @@ from functools import lru_cache
 from gateway.core import phrases, scripts
 from gateway.core.judge import Judge
 
+_SYLLABLES = "\u1100"
+"""From here on one character is a syllable or a word and no initial."""
 _ROMAN = re.compile(r"[IVXLC]{2,}")
 _INNER = re.compile(r"[.@]")
 _APOSTROPHE = re.compile("['’]")
@@ -35,7 +37,7 @@ class Dots:
     def after(self, token: str, first: str) -> bool | None:
         """Whether the dot after `token` ends a sentence if `first` is the next character; None = it takes the next word."""
         word = token.lower()
-        if not word:
+        if not word or (len(word) == 1 and word >= _SYLLABLES):
             return True
         if word.isdecimal():
             return None if self._ordinals and len(word) <= 2 else True

@@ -41,7 +41,9 @@ DANDA_LANGUAGES = frozenset("as bn bpy hi kok ne or pa".split())
 UNSPACED_LANGUAGES = frozenset("km lo shn th my".split())
 """Where words are not separated and a blank separates clauses."""
 
-TITLES = frozenset("mr mrs ms messrs mme mlle dr prof st hl sr sra skt".split())
+TITLES = frozenset(
+    "mr mrs ms messrs mme mlle dr prof st skt sr sra डॉ श्री ডা ড મો શ્રી ડૉ திரு டாக்டர் శ్రీ డా ಶ್ರೀ ಡಾ ശ്രീ ഡോ".split()
+)
 """Abbreviations that stand before a name, in whatever language: they end no sentence."""
 NUMBERED = frozenset(
     "no nos nr núm num nº n° vol vols fig figs cap pag pág pp art sec sect ch eq ed ca cca abb abs tab kap bd str стр"
@@ -63,10 +65,37 @@ POLITE = frozenset("sie ihr ihnen ihre ihrer ihren ihrem".split())
 ABBREVIATIONS: dict[str, frozenset[str]] = {
     language: frozenset(words.split())
     for language, words in {
-        "pl": "św ws im ul al pl os nr tys mln mld godz tzw tzn np m.in ok płk gen kpt por mjr ks bp abp red prof dr"
-        " hab mgr inż lic dyr wyd zob przyp tj itp itd str ur zm wg sp pow woj st",
-        "tr": "m.ö m.s i.ö i.s dr prof doç av sn st no cad sok mah apt blv vb vs bkz yy org alb yzb tğm müh öğr gör",
+        "af": "bv mnr mev bl vgl asb",
+        "bg": "д-р пр",
+        "cs": "popř kpt plk pplk odst roč tab srov angl lat něm",
+        "da": "skt min",
+        "de": "hl inkl exkl zzgl abb abs aufl bd kap jh jhd geb gest verh tel bspw dipl allg ehem engl frz lat griech okt"
+        " dez",
+        "el": "δηλ καθ αρ σελ βλ τηλ οδ λεωφ",
+        "en": "figs eq vol ch approx est ft",
+        "et": "nt jne lk jt jmt tn mnt pst",
+        "fi": "ks ym jne vrt klo nro puh ts yms kpl milj mrd",
+        "fr": "mm coll janv févr avr juil sept oct nov déc boul bd ste n°",
         "hi": "डॉ डा श्री पं प्रो कु रु सं पृ ई कि.मी मि उ.प्र म.प्र ए बी सी डी जी एस एम",
+        "hr": "npr tj itd sv ul br str god mil tzv odn tel gđa",
+        "hu": "ún kb stb sz kft bt rt ifj özv zrt tel ker hrsz",
+        "id": "dll dsb dst hlm rp pt tn ny sdr jl ir hj kec kab kep prov dra kh tbk tgl thn bpk",
+        "is": "kr bls próf sbr þús millj ágú okt nóv",
+        "it": "pag pagg",
+        "lt": "pvz psl žr kt pan tūkst mln mlrd",
+        "lv": "piem utt lpp plkst",
+        "nl": "mevr mw incl excl afb tel jan feb aug sept okt nov dec ds",
+        "no": "kl dvs osv tlf kap jf evt inkl ekskl mill mrd okt kgl avd",
+        "pl": "św ws im ul al pl os nr tys mln mld godz tzw tzn np m.in ok płk gen kpt por mjr ks bp abp red prof dr"
+        " hab mgr inż lic dyr wyd zob przyp tj itp itd str ur zm wg sp pow woj st tel",
+        "pt": "profa etc pág cap vol ed tel av aprox ltda cia arq séc núm",
+        "ro": "str bd pag vol jud",
+        "ru": "им ст напр млн млрд доц обл св бул просп пл рис табл гл зам зав др",
+        "sk": "kpt plk tab porov",
+        "sv": "kl dvs osv resp tel tfn kr kap jfr forts inkl exkl milj mdr okt",
+        "tr": "m.ö m.s i.ö i.s dr prof doç av sn st cad sok mah apt blv vb vs bkz yy org alb yzb tğm müh öğr gör alm ing",
+        "uk": "бул просп тел рис табл гол заст зав",
+        "vi": "tp ths ts pgs gs bs",
     }.items()
 }
 """Abbreviations, without their last dot, that the judge does not know; all lower case."""

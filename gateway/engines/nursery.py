@@ -20,6 +20,7 @@ import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from gateway.engines.frames import FINISHED, HEADER, ORDER, REFUSED, frame
 
@@ -58,11 +59,12 @@ def serve(control: socket.socket, work: Work) -> None:
                 _be_a_worker(control, work)
             os._exit(0)
     with contextlib.suppress(ChildProcessError):
-        os.wait()  # As SIGCHLD is ignored, this returns when the last worker has gone.
+        while True:
+            os.wait()
 
 
 def _confine() -> None:
-    """No core files, no files at all, little memory, first to go when memory is short; children reap themselves.
+    """No core files, no files at all, little memory, first to go when memory is short; ended workers are seen off.
 
     What the C library has to say about its own death is not for the server's log either.
     """
@@ -73,8 +75,15 @@ def _confine() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES_MAX, ADDRESS_SPACE_BYTES_MAX))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, _see_off)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def _see_off(signum: int, interrupted: FrameType | None) -> None:
+    """Wait for the workers that have ended: only of those does the system count the CPU time as the nursery's."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _be_a_worker(control: socket.socket, work: Work) -> None:

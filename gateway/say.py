@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.app import open_house
 from gateway.config import Config
-from gateway.core.commands import Abort, EndInput, PushText
+from gateway.core.commands import Abort, EndInput
 from gateway.core.errors import Problem
 from gateway.core.events import Audio, Closed, SegmentFailed
 from gateway.core.params import Defaults, Parameters
@@ -89,7 +89,7 @@ async def _feed(speaker: Speaker, text: str | None) -> None:
     async for part in _standard_input() if text is None else _once(text):
         while len(part) > speaker.session.chars_room:  # noqa: ASYNC110  # room has no event
             await asyncio.sleep(ROOM_POLL_S)
-        speaker.submit(PushText(part))
+        await speaker.push(part)
     speaker.submit(EndInput())
 
 

@@ -16,9 +16,12 @@ class Configure(msgspec.Struct, frozen=True, tag="configure"):
 
 
 class PushText(msgspec.Struct, frozen=True, tag="push_text"):
-    """Append text. It is spoken when the segmenter finds a place to cut, or at the next flush or end."""
+    """Append text. It is spoken when the segmenter finds a place to cut, or at the next flush or end.
+
+    `more`: the same push goes on in the next command, so that a long one can be taken in slices."""
 
     text: str
+    more: bool = False
 
 
 class Flush(msgspec.Struct, frozen=True, tag="flush"):

@@ -75,8 +75,8 @@ class Segmenter:
         """Characters pushed and neither emitted nor cleared."""
         return self._scanner.end - self._start
 
-    def push(self, text: str, now: float) -> list[Piece]:
-        """Append text; returns the pieces that it completes."""
+    def push(self, text: str, now: float, *, more: bool = False) -> list[Piece]:
+        """Append text; returns the pieces that it completes. `more` = the same push goes on in the next call."""
         if not text:
             return []
         gathered = self.chars_pending + len(text)
@@ -93,7 +93,7 @@ class Segmenter:
             case PushBoundary.NONE:
                 leaves = False
         leaves = leaves or 0 < self._params.release_chars <= gathered
-        if leaves and self.chars_pending:
+        if leaves and not more and self.chars_pending:
             self._emit(pieces, self._scanner.end, CutKind.SENTENCE, CutReason.SENTENCE)
             self._scanner.restart()
         if pieces:

@@ -204,7 +204,7 @@ class Session:
             case Configure():
                 self._configure(command)
             case PushText():
-                self._push(command.text, now)
+                self._push(command, now)
             case Flush():
                 self._open()
                 self._release_all(CutReason.FLUSH)
@@ -241,27 +241,33 @@ class Session:
         self.settings = settings
         self._announce(command.id)
 
-    def _push(self, text: str, now: float) -> None:
-        if not text:
+    def _push(self, command: PushText, now: float) -> None:
+        self.judge_text(len(command.text))
+        self._open()
+        joined = self._surrogates.push(command.text)
+        self._chars_accepted += len(joined)
+        self._enqueue(self._segmenter.push(joined, now, more=command.more))
+
+    def judge_text(self, chars: int) -> None:
+        """Whether so much text may be pushed now. Raises InputEnded, TextMissing, TextTooLong or TextBacklogFull."""
+        if PushText not in _ACCEPTS[self.state]:
+            raise InputEnded("the input of this context has ended")
+        if not chars:
             raise TextMissing("text is empty", field="text", allowed="at least one character")
         limits = self._limits
-        if len(text) > limits.text_chars_max:
+        if chars > limits.text_chars_max:
             raise TextTooLong(
-                f"text has {len(text)} characters",
+                f"text has {chars} characters",
                 field="text",
                 allowed=f"at most {limits.text_chars_max} characters",
             )
-        if len(text) > self.chars_room:
+        if chars > self.chars_room:
             raise TextBacklogFull(
                 "too much text is waiting to be spoken",
                 field="text",
                 allowed=f"{self.chars_room} characters now",
                 retry_after_ms=1_000,
             )
-        self._open()
-        joined = self._surrogates.push(text)
-        self._chars_accepted += len(joined)
-        self._enqueue(self._segmenter.push(joined, now))
 
     def _clear(self, command: Clear, now: float) -> None:
         cleared = self._heard(command, now, self._segmenter.clear())

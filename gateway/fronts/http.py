@@ -14,7 +14,7 @@ import time
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.audio.registry import media_type
-from gateway.core.commands import Abort, EndInput, PushText
+from gateway.core.commands import Abort, EndInput
 from gateway.core.errors import (
     GatewayError,
     Internal,
@@ -107,13 +107,13 @@ class SpeechOverHttp:
                 speaker = house.new_speaker(
                     settings, tasks, wake, frame_ms=FRAME_MS, file=True, whole=asked.whole
                 )
-                speaker.submit(PushText(asked.text))
-                speaker.submit(EndInput())
                 gone = tasks.create_task(_disconnected(receive))
+                fed = tasks.create_task(_feed(speaker, asked.text))
                 told = tasks.create_task(self._tell(speaker, wake, answer, whole=asked.whole))
                 await asyncio.wait({gone, told}, return_when=asyncio.FIRST_COMPLETED)
                 gone.cancel()
                 told.cancel()
+                fed.cancel()
                 speaker.submit(Abort())
             return None if told.cancelled() else told.result()
         finally:
@@ -256,6 +256,12 @@ async def read_body(receive: Receive, limits: Limits) -> bytes:
         raise InvalidMessage(
             "the request body took too long", allowed=f"within {limits.body_read_ms} ms"
         ) from None
+
+
+async def _feed(speaker: Speaker, text: str) -> None:
+    """The whole text, and its end."""
+    await speaker.push(text)
+    speaker.submit(EndInput())
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -13,7 +13,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from gateway.core.commands import Abort, Clear, Configure, Flush, KeepAlive, PushText
+from gateway.core.commands import (
+    Abort,
+    Clear,
+    Command,
+    Configure,
+    Flush,
+    KeepAlive,
+    PushText,
+)
 from gateway.core.errors import (
     ContextUnknown,
     GatewayError,
@@ -99,13 +107,15 @@ class Mux:
         self, receive: Callable[[], Awaitable[Frame | None]], tasks: asyncio.TaskGroup
     ) -> None:
         while (message := await receive()) is not None:
-            self._hear(message, tasks)
+            await self._hear(message, tasks)
+            # Many messages may have come at once; others must get their turn all the same.
+            await asyncio.sleep(0)
             if len(self._replies) > self._house.limits.replies_pending_max:
                 self._verdict = Verdict.REPLIES_UNREAD
                 return
 
-    def _hear(self, message: Frame, tasks: asyncio.TaskGroup) -> None:
-        """Obey one message, or say why not. Never waits."""
+    async def _hear(self, message: Frame, tasks: asyncio.TaskGroup) -> None:
+        """Obey one message, or say why not. Never waits for anybody."""
         conversation = self._conversation
         try:
             self._measure(message)
@@ -116,7 +126,7 @@ class Mux:
         for warning in said.warnings:
             self._reply(conversation.encode(said.context, warning))
         try:
-            self._obey(said, tasks)
+            await self._obey(said, tasks)
         except GatewayError as error:
             self._reply(conversation.encode_error(error.problem, said.context, said.id))
 
@@ -130,7 +140,7 @@ class Mux:
                 MessageTooLarge(f"the message has {size} bytes", allowed=f"at most {bytes_max}")
             )
 
-    def _obey(self, said: Said, tasks: asyncio.TaskGroup) -> None:
+    async def _obey(self, said: Said, tasks: asyncio.TaskGroup) -> None:
         intent = said.intent
         context = self._contexts.get(said.context)
         if isinstance(intent, Ping):
@@ -138,16 +148,16 @@ class Mux:
                 context.speaker.submit(KeepAlive())
             self._reply(self._conversation.encode_pong(intent))
         elif context is None:
-            self._begin_or_recall(said, tasks)
+            await self._begin_or_recall(said, tasks)
         elif isinstance(intent, Adjust):
             merged = merge(context.parameters, intent.parameters)
             settings = resolve(merged, self._house.catalog, self._conversation.defaults)
             context.speaker.submit(Configure(settings, intent.id))
             context.parameters = merged
         else:
-            context.speaker.submit(intent)
+            await self._pass_on(context, intent)
 
-    def _begin_or_recall(self, said: Said, tasks: asyncio.TaskGroup) -> None:
+    async def _begin_or_recall(self, said: Said, tasks: asyncio.TaskGroup) -> None:
         """Settings, text and a flush begin a context; a clear may still ask what was heard of one that has ended."""
         intent = said.intent
         ended = self._ended.get(said.context)
@@ -156,7 +166,7 @@ class Mux:
         elif isinstance(intent, PushText | Flush):
             context = self._open(said.context, Parameters(), None, tasks)
             try:
-                context.speaker.submit(intent)
+                await self._pass_on(context, intent)
             except GatewayError:
                 self._forget(context)
                 raise
@@ -169,6 +179,12 @@ class Mux:
             raise ContextUnknown(
                 f"there is no context {said.context!r}", field="context", allowed="an open context"
             )
+
+    async def _pass_on(self, context: _Context, intent: Command) -> None:
+        if isinstance(intent, PushText):
+            await context.speaker.push(intent.text)
+        else:
+            context.speaker.submit(intent)
 
     def _open(
         self, name: str, parameters: Parameters, id: str | None, tasks: asyncio.TaskGroup

@@ -7,12 +7,16 @@ import math
 from collections.abc import Callable
 from contextlib import aclosing
 
-from gateway.core.commands import Command
+from gateway.core.commands import Command, PushText
 from gateway.core.events import Event
 from gateway.core.session import Session
 from gateway.core.synthesis import Abandon, Synthesize
 from gateway.engines.base import Engine
 from gateway.runtime.outlet import Outlet
+
+
+SLICE_CHARS = 2_048
+"""Characters that are cut in one go: a millisecond or two."""
 
 
 class Speaker:
@@ -42,6 +46,16 @@ class Speaker:
         self.session.submit(command, self._clock())
         self._place_orders()
         self._wake()
+
+    async def push(self, text: str) -> None:
+        """Hand text to the session in slices, so that a long one does not hold up the loop; the first of them is being
+        spoken while the last is cut. Raises what the session raises, and then none of it was taken."""
+        self.session.judge_text(len(text))
+        for start in range(0, len(text), SLICE_CHARS):
+            end = start + SLICE_CHARS
+            self.submit(PushText(text[start:end], more=end < len(text)))
+            if end < len(text):
+                await asyncio.sleep(0)
 
     def tick(self) -> None:
         """Let the session's timers act."""

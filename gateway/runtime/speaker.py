@@ -14,7 +14,6 @@ from gateway.core.synthesis import Abandon, Synthesize
 from gateway.engines.base import Engine
 from gateway.runtime.outlet import Outlet
 
-
 SLICE_CHARS = 2_048
 """Characters that are cut in one go: a millisecond or two."""
 

@@ -46,6 +46,9 @@ PITCH_NATURAL, PITCH_MIN, PITCH_MAX = 50, 0, 99
 PITCH_PER_SEMITONE = 5.3
 """Measured, with the rise scaled alike: the mean tone follows within half a semitone from -9 to 9."""
 
+_MUTE = frozenset({"fo", "kaa", "xex"})
+"""Voices that the library lists although their dictionaries are not in the wheel: they say nothing."""
+
 _GENDERS = {1: "male", 2: "female"}
 
 
@@ -93,7 +96,7 @@ class EspeakEngine:
                 variant = re.sub(r"\s", "-", file.lower())
                 variants.add(variant)
                 self._files[f"+{variant}"] = f"+{file}"
-            else:
+            elif file.rpartition("/")[2] not in _MUTE:
                 name, gender, *languages = details
                 id = file.rpartition("/")[2].lower()
                 self._files[id] = file

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from gateway.app import Gateway
@@ -105,10 +106,18 @@ def audio_frame(message: bytes) -> AudioFrame:
     )
 
 
+class Connection(Protocol):
+    """What carries the messages: websockets' connection, or memory."""
+
+    async def send(self, message: str | bytes, /) -> None: ...
+
+    async def recv(self) -> str | bytes: ...
+
+
 class SpeechSocket:
     """A client of the native protocol that remembers everything it received, in order, in `received`."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.received: list[Message | AudioFrame] = []
         self._names: dict[int, str] = {}

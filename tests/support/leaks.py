@@ -1,0 +1,72 @@
+"""What a process holds, counted: after all clients have gone it must be what it was before the first one came."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from gateway.runtime.house import House
+
+LOOK_AGAIN_S = 0.01
+SETTLED_WITHIN_S = 10.0
+
+
+class Held(msgspec.Struct, frozen=True):
+    """How much of each there is."""
+
+    tasks: int
+    threads: int
+    files: int
+    processes: int
+    connections: int
+    contexts: int
+
+
+def held(house: House) -> Held:
+    """What this process and its children hold now."""
+    return Held(
+        tasks=len(asyncio.all_tasks()),
+        threads=threading.active_count(),
+        files=len(os.listdir("/proc/self/fd")),
+        processes=len(descendants()),
+        connections=house.admission.connections,
+        contexts=house.admission.contexts,
+    )
+
+
+def descendants() -> set[int]:
+    """The processes below this one, those that have ended and were not waited for excepted."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            # After the name, which may contain anything but ends at the last parenthesis: state and parent.
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                children.setdefault(int(parent), []).append(int(entry.name))
+    found: set[int] = set()
+    todo = [os.getpid()]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found.update(below)
+        todo += below
+    return found
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return as soon as a condition holds that nothing announces. Raises TimeoutError when it never does."""
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        while not condition():  # noqa: ASYNC110  # nobody sets an event when a file is closed
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+
+async def settled(house: House, before: Held) -> None:
+    """Return once no more is held than `before`; fail with both counts when that does not come."""
+    with suppress(TimeoutError):
+        await until(lambda: held(house) == before)
+    assert held(house) == before

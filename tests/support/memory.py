@@ -1,0 +1,129 @@
+"""The runtime without a socket: a house with any engines, and a connection that is two streams in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import anyio
+import msgspec
+
+from gateway.app import build_catalog
+from gateway.audio.farm import EncodeFarm
+from gateway.config import Config, ModelConfig
+from gateway.core.limits import Limits
+from gateway.dialects.base import Frame
+from gateway.dialects.native import AudioForm, NativeConversation
+from gateway.engines.base import Engine
+from gateway.engines.tone import ToneEngine
+from gateway.runtime.admission import Admission
+from gateway.runtime.house import House
+from gateway.runtime.mux import Mux, Verdict
+from tests.support.server import SpeechSocket
+
+FRAMES_MAX = 100_000
+"""Messages on their way in either direction, where a test does not say otherwise."""
+
+
+@asynccontextmanager
+async def memory_house(
+    engines: Mapping[str, Engine] | Engine | None = None, **limit_changes: int
+) -> AsyncIterator[House]:
+    """A house with an engine (tones, unless it is given) behind the model `tone`, or with several behind models of
+    their names. `limit_changes` are keys of `[limits]`."""
+    if not isinstance(engines, Mapping):
+        engines = {"tone": engines or ToneEngine()}
+    config = msgspec.structs.replace(
+        Config(),
+        limits=msgspec.structs.replace(Limits(), **limit_changes),
+        models={name: ModelConfig(engine="tone") for name in engines},
+        default_model=next(iter(engines)),
+    )
+    catalog = build_catalog(config, {"tone": next(iter(engines.values()))})
+    models = {
+        name: msgspec.structs.replace(model, engine=name) for name, model in catalog.models.items()
+    }
+    farm = EncodeFarm(threads=1)
+    farm.start()
+    try:
+        yield House(
+            catalog=msgspec.structs.replace(catalog, models=models),
+            engines=engines,
+            farm=farm,
+            limits=config.limits,
+            admission=Admission(config.limits),
+        )
+    finally:
+        for engine in engines.values():
+            await engine.aclose()
+        await farm.aclose()
+
+
+class MemoryConnection:
+    """Both ends of a connection. The server's `give` waits while the client has left `unread_max` messages unread."""
+
+    def __init__(self, unread_max: int) -> None:
+        self._to_server, self._at_server = anyio.create_memory_object_stream[Frame](FRAMES_MAX)
+        self._to_client, self._at_client = anyio.create_memory_object_stream[Frame](unread_max)
+
+    async def send(self, message: str | bytes, /) -> None:
+        """The client says something."""
+        await self._to_server.send(message)
+
+    async def recv(self) -> str | bytes:
+        """The client hears something. Raises anyio.EndOfStream when the server is gone."""
+        return await self._at_client.receive()
+
+    def leave(self) -> None:
+        """The client is gone: the server's `take` gives None, and `give` raises, as sockets do. Fine twice."""
+        self._to_server.close()
+        self._at_client.close()
+
+    async def take(self) -> Frame | None:
+        """The server hears something."""
+        try:
+            return await self._at_server.receive()
+        except anyio.EndOfStream:
+            return None
+
+    async def give(self, frame: Frame) -> None:
+        """The server says something."""
+        try:
+            await self._to_client.send(frame)
+        except anyio.BrokenResourceError:
+            raise ConnectionResetError from None
+
+    def close(self) -> None:
+        """The server is gone."""
+        self._at_server.close()
+        self._to_client.close()
+
+
+class MemorySocket(SpeechSocket):
+    """A client, and what serves it: the `verdict` is there once the mux has come to its end."""
+
+    def __init__(self, connection: MemoryConnection, verdict: asyncio.Future[Verdict]) -> None:
+        super().__init__(connection)
+        self.leave = connection.leave
+        self.verdict = verdict
+
+
+@asynccontextmanager
+async def memory_socket(
+    house: House, *, form: AudioForm = AudioForm.BINARY, unread_max: int = FRAMES_MAX
+) -> AsyncIterator[MemorySocket]:
+    """Connect to a mux, and leave at the end of the block. `ready` is the first message to receive."""
+    connection = MemoryConnection(unread_max)
+
+    async def serve() -> Verdict:
+        try:
+            return await Mux(house, NativeConversation(form), "memory").run(
+                connection.take, connection.give
+            )
+        finally:
+            connection.close()
+
+    async with asyncio.TaskGroup() as tasks:
+        yield MemorySocket(connection, tasks.create_task(serve()))
+        connection.leave()

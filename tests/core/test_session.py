@@ -397,12 +397,12 @@ class TestPacing:
     def test_sends_only_so_far_ahead(self) -> None:
         new = said("x" * 100, lead_ms=300)
         new.frame_ms = 100
-        for order in orders(new):
-            assert isinstance(order, Synthesize)
-            make(new, order)
         sent = 0
         now = 0.0
         while sent < 100 * SAMPLES_PER_CHAR:
+            for order in orders(new, now):
+                assert isinstance(order, Synthesize)
+                make(new, order, now)
             for event in events(new, now):
                 if isinstance(event, Audio):
                     sent += event.sample_count
@@ -414,7 +414,7 @@ class TestPacing:
             assert deadline > now
             now = deadline
             new.tick(now)
-        assert now == pytest.approx(0.7)
+        assert 0.7 <= now <= 0.8
 
     def test_without_lead_everything_goes_at_once(self) -> None:
         new = said("x" * 100)

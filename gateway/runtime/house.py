@@ -42,4 +42,4 @@ class House:
         now = asyncio.get_running_loop().time()
         session = Session(settings, self.limits, now, frame_ms=frame_ms, id=id)
         outlet = Outlet(settings, self.farm, whole=whole, container_always=file)
-        return Speaker(session, self.engines[settings.engine], outlet, tasks, wake)
+        return Speaker(session, self.engines, outlet, tasks, wake)

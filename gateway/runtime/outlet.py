@@ -13,7 +13,15 @@ from gateway.audio.encoder import Encoder
 from gateway.audio.farm import EncodeFarm
 from gateway.audio.pcm import Resampler
 from gateway.audio.registry import new_encoder
-from gateway.core.events import Audio, Cleared, Closed, Event, Flushed, SegmentCancelled
+from gateway.core.events import (
+    Audio,
+    Cleared,
+    Closed,
+    Event,
+    Flushed,
+    SegmentCancelled,
+    SessionStarted,
+)
 from gateway.core.params import Settings
 from gateway.core.session import SAMPLE_BYTES
 from gateway.core.vocabulary import CloseReason
@@ -50,6 +58,10 @@ class Outlet:
     async def pass_on(self, event: Event, deadline: float = math.inf) -> list[Event]:
         """The events that go to the wire for this one. `deadline` is when the listener runs dry, in loop time."""
         match event:
+            case SessionStarted(settings=settings):
+                # Until there is text a context may be given another format, and even another engine.
+                self._format, self._rate_in = settings.format, settings.engine_rate
+                return [event]
             case Audio():
                 self._segment = event.segment
                 return await self._encode(event.data, deadline)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
 from gateway.core.commands import Command, PushText
@@ -27,13 +27,13 @@ class Speaker:
     def __init__(
         self,
         session: Session,
-        engine: Engine,
+        engines: Mapping[str, Engine],
         outlet: Outlet,
         tasks: asyncio.TaskGroup,
         wake: Callable[[], None],
     ) -> None:
         self.session = session
-        self._engine = engine
+        self._engines = engines
         self._outlet = outlet
         self._tasks = tasks
         self._wake = wake
@@ -90,8 +90,10 @@ class Speaker:
                         task_.cancel()
 
     async def _perform(self, order: Synthesize) -> None:
+        # Looked up now: until there is text a context may be given another model.
+        engine = self._engines[self.session.settings.engine]
         try:
-            async with aclosing(self._engine.synthesize(order)) as reports:
+            async with aclosing(engine.synthesize(order)) as reports:
                 async for report in reports:
                     self.session.report(report, self._clock())
                     self._wake()

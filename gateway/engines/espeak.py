@@ -132,7 +132,7 @@ class EspeakEngine:
             pcm_bytes_max = 2 * SAMPLE_RATE * AUDIO_MS_MAX // 1_000
             async with aclosing(self._pool.make(request, pcm_bytes_max=pcm_bytes_max)) as batches:
                 async for batch in batches:
-                    if marks := words.feed(WORD.iter_unpack(batch.notes)):
+                    if marks := words.feed(list(WORD.iter_unpack(batch.notes))):
                         yield Marked(order.segment, tuple(marks))
                     if batch.pcm:
                         yield Produced(order.segment, batch.pcm)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from gateway.core.synthesis import Mark
 
@@ -54,44 +54,50 @@ class WordMarks:
         self._open: tuple[int, int] | None = None
         """Sample and atom of the last mark, as long as its end is not known."""
         self._sample = 0
+        self._ready: list[Mark] = []
 
-    def feed(self, reports: Iterable[Report]) -> list[Mark]:
-        marks: list[Mark] = []
+    def feed(self, reports: Sequence[Report]) -> list[Mark]:
         for sample, char in reports:
             self._sample = max(self._sample, sample)
             if char == self._char:
                 self._repeats.append(self._sample)
             else:
-                self._place_repeats(char, marks)
+                self._place_repeats(char)
                 self._char = char
-                self._place(self._atom_at(char), self._sample, marks)
-        return marks
+                self._place(self._atom_at(char), self._sample)
+        # What follows these marks may not be older than the audio that comes with them: see synthesis.Marked.
+        if not reports or (self._open is not None and self._open[0] < reports[0][0]):
+            return []
+        return self._take_ready()
 
     def finish(self) -> list[Mark]:
-        marks: list[Mark] = []
-        self._place_repeats(len(self._text), marks)
-        self._settle(len(self._starts), marks)
-        return marks
+        self._place_repeats(len(self._text))
+        self._settle(len(self._starts))
+        return self._take_ready()
 
-    def _place_repeats(self, limit: int, marks: list[Mark]) -> None:
+    def _take_ready(self) -> list[Mark]:
+        ready, self._ready = self._ready, []
+        return ready
+
+    def _place_repeats(self, limit: int) -> None:
         """Give the repeats to the atoms that follow and begin before `limit`, one each; the rest says nothing new."""
         atom = self._atom_at(self._char)
         for sample in self._repeats:
             if atom is None or (atom := self._follower(atom, limit)) is None:
                 break
-            self._place(atom, sample, marks)
+            self._place(atom, sample)
         self._repeats.clear()
 
-    def _place(self, atom: int | None, sample: int, marks: list[Mark]) -> None:
+    def _place(self, atom: int | None, sample: int) -> None:
         if atom is None or atom < self._free:
             return
-        self._settle(atom, marks)
+        self._settle(atom)
         self._open = (sample, atom)
         self._free = atom + 1
         if self._closes_run(atom) and self._is_word(atom):
-            self._settle(atom + 1, marks)
+            self._settle(atom + 1)
 
-    def _settle(self, next_atom: int, marks: list[Mark]) -> None:
+    def _settle(self, next_atom: int) -> None:
         """End the open mark, now that nothing is reported before `next_atom`: there, or at the end of its run."""
         if self._open is None:
             return
@@ -101,7 +107,7 @@ class WordMarks:
         last = first
         while last + 1 < next_atom and not self._closes_run(last):
             last += 1
-        marks.append(Mark(sample, self._starts[first], self._ends[last]))
+        self._ready.append(Mark(sample, self._starts[first], self._ends[last]))
         self._free = max(self._free, first + 1)
         self._open = None
 

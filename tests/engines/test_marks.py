@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gateway.core.synthesis import Finished, Mark
 from gateway.engines.marks import Report, WordMarks
@@ -90,16 +90,30 @@ def test_any_reports_give_orderly_marks_however_they_arrive(
     check_marks(text, Made(bytes(2 * 20), tuple(marks), Finished(7)))
 
 
-@given(
-    st.text(CHARACTERS, max_size=12),
-    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 12)), max_size=12).map(sorted),
+STEPS = st.lists(
+    st.tuples(st.integers(1, 3), st.sampled_from([0, 0, 1, 1, 2, 3, -1]), st.integers(0, 2)),
+    max_size=9,
 )
-def test_a_mark_waits_for_the_next_report_at_most(text: str, reports: list[Report]) -> None:
-    """What `Marked` promises when each report comes with its audio: no mark is older than the last Marked's audio."""
+
+
+@settings(max_examples=500)
+@given(st.text("你世 a-", max_size=6), STEPS)
+def test_no_mark_is_older_than_the_audio_before_the_last_ones(
+    text: str, steps: list[tuple[int, int, int]]
+) -> None:
+    """What `Marked` promises, when reports come in batches, each with the audio in which they begin."""
     words = WordMarks(text)
-    marked_at = -1
-    for report in reports:
-        if marks := words.feed([report]):
-            assert all(mark.sample >= marked_at for mark in marks)
-            marked_at = report[0]
-    assert all(mark.sample >= marked_at for mark in words.finish())
+    batches: list[list[Report]] = [[]]
+    sample = char = 0
+    for later, further, new_batches in steps:
+        sample, char = sample + later, char + further
+        batches += [[] for _ in range(new_batches)]
+        batches[-1].append((sample, char))
+    oldest = spoken = 0
+    for batch in batches:
+        now = batch[0][0] if batch else spoken + 1
+        spoken = batch[-1][0] if batch else spoken
+        if marks := words.feed(batch):
+            assert all(mark.sample >= oldest for mark in marks)
+            oldest = now
+    assert all(mark.sample >= oldest for mark in words.finish())

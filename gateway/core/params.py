@@ -123,6 +123,10 @@ class Format(msgspec.Struct, frozen=True):
     sample_rate: int
     bitrate: int = 0
 
+    def __str__(self) -> str:
+        bitrate = f", {self.bitrate} bit/s" if self.bitrate else ""
+        return f"{self.codec} at {self.sample_rate} Hz{bitrate}"
+
 
 class Segmentation(msgspec.Struct, frozen=True):
     """How text becomes segments; lengths in characters (code points), 0 = off.

@@ -196,6 +196,8 @@ def _given(value: T | UnsetType, otherwise: T) -> T:
 def _near(name: str, known: Iterable[str]) -> str:
     """What the caller may have meant, in words."""
     names = list(known)
+    if not names:
+        return "nothing: this model has none"
     near = difflib.get_close_matches(name, names, n=NEAR_MATCHES_MAX, cutoff=0.5)
     if near:
         return "did you mean " + ", ".join(near) + "?"

@@ -93,7 +93,7 @@ class ClearMessage(Addressed, frozen=True, kw_only=True):
     played_ms: Annotated[float, Meta(ge=0)] | None = None
 
 
-_MESSAGES: dict[str, type[msgspec.Struct]] = {
+MESSAGES: dict[str, type[msgspec.Struct]] = {
     "configure": ConfigureMessage,
     "text": TextMessage,
     "flush": Addressed,
@@ -373,10 +373,10 @@ class NativeConversation:
 
 def _understand(value: dict[str, object]) -> Said:
     kind = value.get("type")
-    type_ = _MESSAGES.get(kind) if isinstance(kind, str) else None
+    type_ = MESSAGES.get(kind) if isinstance(kind, str) else None
     if type_ is None:
         raise InvalidMessage(
-            "the message has no known type", field="type", allowed=", ".join(_MESSAGES)
+            "the message has no known type", field="type", allowed=", ".join(MESSAGES)
         )
     message = convert(value, type_)
     context = getattr(message, "context", DEFAULT_CONTEXT)

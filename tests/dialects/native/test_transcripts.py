@@ -1,0 +1,74 @@
+"""The native protocol, dialogue by dialogue. `UPDATE_GOLDEN=1` makes what is played in memory the expectation."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.core.vocabulary import CloseReason, CutReason
+from gateway.dialects.native import MESSAGES, Tagged
+from tests.support.spoken_codes import error_codes, warning_codes
+from tests.support.transcripts import Transcript, play_in_memory, play_over_socket
+
+ALL = [Transcript.read(path) for path in sorted(Path(__file__).parent.glob("*.txt"))]
+
+
+def _name(transcript: Transcript) -> str:
+    return transcript.path.stem
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("transcript", ALL, ids=_name)
+async def test_in_memory(transcript: Transcript) -> None:
+    played = await play_in_memory(transcript)
+    if os.environ.get("UPDATE_GOLDEN"):
+        transcript.write(played)
+        return
+    if difference := transcript.diff(played):
+        pytest.fail(difference, pytrace=False)
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("transcript", [t for t in ALL if not t.options.time], ids=_name)
+async def test_over_a_socket(transcript: Transcript) -> None:
+    if difference := transcript.diff(await play_over_socket(transcript)):
+        pytest.fail(difference, pytrace=False)
+
+
+NOT_IN_A_DIALOGUE = {
+    "not_found": "an answer to paths",
+    "method_not_allowed": "an answer to methods",
+    "draining": "refuses the handshake",
+    "internal": "a bug of ours, which ends the connection",
+}
+
+
+def _values(field: str, mark: str = "< ") -> set[str]:
+    """What a field of the messages says, over all transcripts."""
+    said = re.compile(f'"{field}":"([^"]*)"')
+    return {
+        match
+        for transcript in ALL
+        for line in transcript.lines
+        if line.startswith(mark)
+        for match in said.findall(line)
+    }
+
+
+def test_every_message_occurs() -> None:
+    tags = {str(message.__struct_config__.tag) for message in Tagged.__subclasses__()}
+    assert tags - {"audio"} == _values("type") - {"audio"}
+    assert any("< audio number=" in line for t in ALL for line in t.lines)
+    assert any("< audio base64" in line for t in ALL for line in t.lines)
+    assert set(MESSAGES) <= _values("type", "> ")
+
+
+def test_every_error_warning_and_reason_occurs() -> None:
+    assert error_codes() - set(NOT_IN_A_DIALOGUE) == _values("code") - warning_codes()
+    assert warning_codes() <= _values("code")
+    assert set(CutReason) <= _values("reason")
+    assert {CloseReason.FINISHED, CloseReason.IDLE} <= _values("reason")
+    assert {"finished", "cancelled", "failed"} == _values("status")

@@ -1,0 +1,240 @@
+"""Golden transcripts: a WebSocket dialogue as a text file that holds what is said and what must be answered.
+
+    # why this dialogue matters
+    ! limits {"contexts_max": 2}        an option, see `Options`
+    @ connect                           steps: the connection opens,
+    > {"type":"flush","id":"f1"}        the client says this, letter by letter («a×3» stands for aaa),
+    >> 00ff                             or these bytes,
+    @ 150 ms                            or that much time goes by (with `! time true` only)
+    < {"type":"flushed", …}             and then this comes, until the next step
+
+Playing a file gives the file again with what really came (`Page` says in which words); a difference is a failure, shown
+as a diff. The same files are played in memory, against the mux on virtual time, and over a real socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import cast
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from gateway.app import open_house
+from gateway.config import (
+    Config,
+    ControlsConfig,
+    EnginesConfig,
+    ModelConfig,
+    ServerConfig,
+    ToneConfig,
+)
+from gateway.core.errors import all_errors
+from gateway.core.limits import Limits
+from gateway.dialects.base import Frame
+from gateway.dialects.native import SUBPROTOCOL, AudioForm, NativeConversation
+from gateway.engines.base import Engine
+from gateway.engines.chaos import ChaosEngine, Fail
+from gateway.runtime.house import House
+from gateway.runtime.mux import Mux
+from tests.support.memory import MemoryConnection
+from tests.support.pages import Page
+from tests.support.server import running_server
+
+RATE = 8_000
+"""The tone engine's rate: 80 samples are 10 ms. Its voice sine-440 takes 60 ms per character, in whole 100 ms."""
+CONNECT = "@ connect"
+SETTLE_S = 0.000_01
+"""Virtual time that a step takes, so that all that is ready has run."""
+ANSWER_S = 3.0
+"""Real time after which an answer over a socket is missing; only failures wait for it."""
+
+_REPEATED = re.compile("«(.)×([0-9]+)»")
+_THE_END = '{"type":"ping","id":"the end"}', '< {"type":"pong","id":"the end"}'
+
+
+Perform = Callable[[list[str], list[str]], Awaitable[None]]
+"""Perform the lines of one step; the expected answers tell one who cannot see the end of it when to stop listening."""
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A segment fails with this error code after so many samples."""
+
+    error: str
+    at_sample: int = 0
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `!` lines may say.
+
+    `time`: the dialogue depends on time, so it is played in memory only; `full`: `ready` is shown as it is; `faults`:
+    what befalls the segments that contain a text, one after the other.
+    """
+
+    limits: dict[str, int] = {}
+    tone: dict[str, float] = {}
+    faults: dict[str, list[Fault]] = {}
+    audio: AudioForm = AudioForm.BINARY
+    time: bool = False
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A file, taken apart."""
+
+    path: Path
+    options: Options
+    lines: list[str]
+
+    @classmethod
+    def read(cls, path: Path) -> Transcript:
+        """Raises msgspec's errors for an option that does not exist or has a wrong value."""
+        lines = path.read_text(encoding="utf-8").splitlines()
+        said = (line[2:].partition(" ") for line in lines if line.startswith("! "))
+        options = {key: msgspec.json.decode(value) for key, _, value in said}
+        return cls(path, msgspec.convert(options, Options), lines)
+
+    def diff(self, played: list[str]) -> str:
+        """How the dialogue differed from the file; empty = it did not."""
+        return "\n".join(
+            difflib.unified_diff(self.lines, played, "expected", "played", lineterm="")
+        )
+
+    def write(self, played: list[str]) -> None:
+        """Make what was played the expectation."""
+        self.path.write_text("\n".join(played) + "\n", encoding="utf-8")
+
+    def sections(self) -> Iterator[tuple[str, list[str]]]:
+        """The lines in runs of one kind: ">" said, "<" answered, "" neither; and each "@" by itself."""
+
+        def kind(numbered: tuple[int, str]) -> tuple[str, int]:
+            number, line = numbered
+            sign = line[:1] if line[:1] in {">", "@", "<"} else ""
+            return sign, number if sign == "@" else 0
+
+        for (sign, _), run in groupby(enumerate(self.lines), kind):
+            yield sign, [line for _, line in run]
+
+    def config(self) -> Config:
+        """Two models of the tone engine: `tone` can do everything, `plain` has no pitch or volume over WebSocket."""
+        tone = ModelConfig(engine="tone", default_voice="sine-440")
+        plain = msgspec.structs.replace(tone, websocket=ControlsConfig(speed=(0.5, 2.0)))
+        settings = msgspec.convert({"sample_rate": RATE, **self.options.tone}, ToneConfig)
+        return Config(
+            server=ServerConfig(port=0),
+            limits=msgspec.structs.replace(Limits(), **self.options.limits),
+            engines=EnginesConfig(tone=settings),
+            models={"tone": tone, "plain": plain},
+            default_model="tone",
+        )
+
+    def plant(self, house: House) -> None:
+        """Let the faults befall the tone engine."""
+        errors = {error.code: error for error in all_errors()}
+        plan = {
+            text: [Fail(fault.at_sample, errors[fault.error]) for fault in faults]
+            for text, faults in self.options.faults.items()
+        }
+        engines = cast("dict[str, Engine]", house.engines)
+        engines["tone"] = ChaosEngine(engines["tone"], plan)
+
+
+async def play_in_memory(transcript: Transcript) -> list[str]:
+    """The file with what came from the mux alone. Needs the loop with virtual time."""
+    async with open_house(transcript.config()) as house, asyncio.TaskGroup() as tasks:
+        transcript.plant(house)
+        page = Page(transcript.options.full)
+        connection = MemoryConnection(0)
+
+        async def write(frame: Frame) -> None:
+            page.write(frame)
+
+        async def serve() -> None:
+            conversation = NativeConversation(transcript.options.audio)
+            try:
+                await Mux(house, conversation, "session").run(connection.take, write)
+            finally:
+                connection.close()
+
+        async def perform(lines: list[str], expected: list[str]) -> None:
+            for line in lines:
+                if line.startswith(">"):
+                    await connection.send(_frame(line))
+                elif line == CONNECT:
+                    tasks.create_task(serve())
+                else:
+                    await asyncio.sleep(_wait_ms(line) / 1_000)
+            await asyncio.sleep(SETTLE_S)
+
+        played = await _play(transcript, page, perform)
+        connection.leave()
+        return played
+
+
+async def play_over_socket(transcript: Transcript) -> list[str]:
+    """The file with what came from the real server."""
+    assert not transcript.options.time
+    async with running_server(transcript.config()) as server:
+        transcript.plant(server.house)
+        url = f"{server.ws_url}?audio={transcript.options.audio}"
+        async with connect(url, subprotocols=[Subprotocol(SUBPROTOCOL)], proxy=None) as connection:
+            page = Page(transcript.options.full)
+
+            async def perform(lines: list[str], expected: list[str]) -> None:
+                for line in lines:
+                    if line.startswith(">"):
+                        await connection.send(_frame(line))
+                await _hear(connection, page, lambda: page.lines() == expected)
+
+            played = await _play(transcript, page, perform)
+            # What should not have come is here before the answer to this, and is shown at the end.
+            await connection.send(_THE_END[0])
+            await _hear(connection, page, lambda: page.lines()[-1:] == [_THE_END[1]])
+            return [*played, *(line for line in page.turn() if line != _THE_END[1])]
+
+
+async def _play(transcript: Transcript, page: Page, perform: Perform) -> list[str]:
+    """Perform each step and put what came in the place of what was expected."""
+    played: list[str] = []
+    sections = list(transcript.sections())
+    for (kind, lines), (next_kind, next_lines) in pairwise([*sections, ("", [])]):
+        if kind == "<":
+            continue
+        played += lines
+        if kind:
+            await perform(lines, next_lines if next_kind == "<" else [])
+            played += page.turn()
+    return played
+
+
+async def _hear(connection: ClientConnection, page: Page, complete: Callable[[], bool]) -> None:
+    """Write down what comes until it is complete, or the connection ends, or nothing more comes."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            while not complete():
+                page.write(await connection.recv())
+    except ConnectionClosed:
+        page.close(connection.close_code or 0, connection.close_reason or "")
+    except TimeoutError:
+        return
+
+
+def _frame(line: str) -> Frame:
+    if line.startswith(">> "):
+        return bytes.fromhex(line[3:])
+    return _REPEATED.sub(lambda match: match[1] * int(match[2]), line[2:])
+
+
+def _wait_ms(line: str) -> int:
+    number, unit = line.removeprefix("@ ").split()
+    assert unit == "ms", line
+    return int(number)

@@ -103,6 +103,9 @@ class _Nursery:
     def close(self) -> None:
         """Let the process end: it does when its workers have, the waiting ones being killed here. Once only."""
         self.control.close()
+        self.discard_waiting()
+
+    def discard_waiting(self) -> None:
         while self.waiting:
             self.waiting.pop().discard()
 
@@ -177,6 +180,7 @@ class Pool:
                 log.warning("%s", loss, extra={"losses_of_order": losses})
                 if losses == ATTEMPTS_MAX:
                     raise _blame(loss) from loss
+                self._renew()
             else:
                 return
             finally:
@@ -242,6 +246,13 @@ class Pool:
                     return worker
                 worker.discard()
         return None
+
+    def _renew(self) -> None:
+        """Have new workers forked in place of those that wait. What has killed one worker from outside may have met them
+        too, and the order is not to be blamed for that."""
+        for nursery in self._nurseries:
+            nursery.ask(len(nursery.waiting))
+            nursery.discard_waiting()
 
     async def _change(self) -> None:
         """Wait until a worker arrives or a nursery is lost."""

@@ -1,0 +1,128 @@
+"""The pool alone, with workers that do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from gateway.core.errors import (
+    EngineFailed,
+    EngineLost,
+    EngineTimeout,
+    GatewayError,
+    SegmentRejected,
+)
+from gateway.engines.pool import Pool
+from gateway.engines.worker import Batch
+from tests.support.checkout import ROOT
+
+COMMAND = [sys.executable, "-S", str(Path(__file__).with_name("odd_nursery.py"))]
+ENV = {"PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[Pool]:
+    pool = Pool(COMMAND, ENV, workers=2, stall_ms_max=200)
+    await pool.start()
+    yield pool
+    await pool.aclose()
+
+
+async def answer(pool: Pool, order: bytes, pcm_bytes_max: int = 10_000) -> Batch:
+    notes = pcm = b""
+    async with aclosing(pool.make(order, pcm_bytes_max=pcm_bytes_max)) as batches:
+        async for batch in batches:
+            notes, pcm = notes + batch.notes, pcm + batch.pcm
+    return Batch(notes, pcm)
+
+
+async def test_an_answer_is_notes_and_audio(pool: Pool) -> None:
+    assert await answer(pool, b"two notes") == Batch(b"\0\1", bytes(10) + b"\1" * 10)
+    assert await answer(pool, b"hello") == Batch(b"", b"hello")
+
+
+@pytest.mark.parametrize(
+    ("order", "error"),
+    [
+        (b"die", SegmentRejected),
+        (b"speak and die", SegmentRejected),
+        (b"raise", SegmentRejected),
+        (b"half a frame", SegmentRejected),
+        (b"unknown kind", SegmentRejected),
+        (b"endless frame", SegmentRejected),
+        (b"hang", EngineTimeout),
+        (b"refuse", EngineFailed),
+        (b"no end", EngineFailed),
+    ],
+)
+async def test_trouble_has_a_type_and_does_not_spread(
+    pool: Pool, order: bytes, error: type[GatewayError]
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        others = [group.create_task(answer(pool, b"%d" % number)) for number in range(8)]
+        with pytest.raises(error):
+            await answer(pool, order)
+    assert [other.result().pcm for other in others] == [b"%d" % number for number in range(8)]
+    assert (await answer(pool, b"after")).pcm == b"after"
+
+
+async def test_what_a_lost_worker_said_is_not_said_again(pool: Pool) -> None:
+    heard: list[Batch] = []
+
+    async def listen() -> None:
+        async with aclosing(pool.make(b"speak and die", pcm_bytes_max=100)) as batches:
+            async for batch in batches:
+                heard.append(batch)
+
+    with pytest.raises(SegmentRejected):
+        await listen()
+    assert heard == [Batch(b"n", bytes(20))]
+
+
+async def test_an_answer_nobody_pulls_does_not_hold_its_worker(pool: Pool) -> None:
+    """Eight answers are begun and left alone; the two places serve others all the while."""
+    size = 4_000_000  # Much more than a socket holds.
+    held = [pool.make(b"four megabytes", pcm_bytes_max=size) for _ in range(8)]
+    begun = [await anext(batches) for batches in held]
+    assert (await answer(pool, b"another")).pcm == b"another"
+    for first, batches in zip(begun, held, strict=True):
+        assert len(first.pcm) + sum([len(batch.pcm) async for batch in batches]) == size
+
+
+async def test_a_nursery_that_never_starts_is_an_error_at_start(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pool = Pool([sys.executable, "-S", "-c", "raise SystemExit(3)"], {}, workers=2)
+    with pytest.raises(EngineFailed):
+        await pool.start()
+    await pool.aclose()
+    assert "engine nursery lost" in caplog.messages
+
+
+async def test_a_closed_pool_says_so(pool: Pool) -> None:
+    await pool.aclose()
+    with pytest.raises(EngineLost):
+        await answer(pool, b"hello")
+
+
+async def test_nothing_is_left_open() -> None:
+    before = sorted(os.listdir("/proc/self/fd"))
+    pool = Pool(COMMAND, ENV, workers=2, stall_ms_max=200)
+    await pool.start()
+    async with asyncio.TaskGroup() as group:
+        for order in [b"hello", b"die", b"refuse", b"hang", b"no end"] * 3:
+            group.create_task(answer_or_fail(pool, order))
+    await pool.aclose()
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+async def answer_or_fail(pool: Pool, order: bytes) -> None:
+    with contextlib.suppress(GatewayError):
+        await answer(pool, order)

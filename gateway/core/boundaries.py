@@ -2,23 +2,23 @@
 
 `Scanner` reads forwards, once. One regular expression finds the next mark that may end something; the rule for that mark
 then says what it ends, from a bounded number of characters around it. Where the rule needs characters that have not
-arrived, the scanner stops there and asks again when they have. A boundary is therefore decided at the first character
-that settles it (`Boundary.decided`), and what is found never depends on how the text was split into feeds.
+arrived, the scanner stops there and asks again when they have. What is found therefore never depends on how the text was
+split into feeds, only on the text.
 
-What the rules know is what streams and scripts need: what may follow a mark, brackets, lists, line ends, numbers. Which
-dot belongs to an abbreviation is the judge's business.
+What the rules know is what streams and scripts need: what may follow a mark, brackets, lists, line ends. What a single
+dot means is decided in `dots`, and which words abbreviate is the judge's business.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.core import phrases, scripts
 from gateway.core.dots import Dots, abbreviates
 from gateway.core.judge import Judge
+from gateway.core.nesting import Nesting
 from gateway.core.vocabulary import CutKind
 
 WINDOW_CHARS_MAX = 300
@@ -27,25 +27,26 @@ AHEAD_CHARS_MAX = 64
 """Characters of a run of marks, and again of what lies between it and the next word."""
 WORD_CHARS_MAX = 32
 """A longer word is no abbreviation, and of a longer follower only the beginning is read."""
-BRACKET_CHARS_MAX = 120
-"""A bracket that has not been closed for so long is forgotten."""
-BRACKETS_MAX = 8
-"""Open brackets that are remembered."""
+CLOSERS_MAX = 4
+"""Closing quotes and the like between a clause mark and its blank."""
+SMILEY_CHARS_MAX = 5
+MARKER_CHARS_MAX = 16
+"""A list marker, with what may stand before it on its line."""
 
 
 class Boundary(NamedTuple):
-    """A place where text may be cut: after `position` characters, known once `decided` characters were read."""
+    """A place where text may be cut: after `position` characters."""
 
     position: int
     kind: CutKind
-    decided: int
 
 
 class _Step(NamedTuple):
-    """What a rule found: where to read on, and the boundary if there is one."""
+    """What a rule found: where to read on, and what ends at which place, if anything does."""
 
     resume: int
-    boundary: Boundary | None = None
+    position: int = -1
+    kind: CutKind | None = None
 
 
 class Scanner:
@@ -55,13 +56,16 @@ class Scanner:
         self._judge = judge
         self._text = ""
         self._base = 0
-        self._restart_at(0)
+        self.restart()
         self.use(language)
 
     def use(self, language: str) -> None:
         """Read what comes next as `language`, a code as `base_language` gives it."""
         self._language = language
-        self._trigger = _trigger(language)
+        self._trigger = _trigger(
+            scripts.STOPS + scripts.STOPS_OF.get(language, ""),
+            language in scripts.UNSPACED_LANGUAGES,
+        )
         self._dots = Dots(self._judge, language)
         self._closed = phrases.CLOSED_CLASS.get(language, phrases.NOTHING).words
 
@@ -76,50 +80,75 @@ class Scanner:
 
     def feed(self, text: str, keep_from: int) -> None:
         """Append `text`; characters before `keep_from` will not be asked for any more."""
-        needed = max(self._sentence, self._scan - WINDOW_CHARS_MAX)
-        cut = min(keep_from, needed) - self._base
-        self._text = self._text[cut:] + text
-        self._base += cut
+        needed = min(keep_from, max(self._sentence, self._scan - WINDOW_CHARS_MAX))
+        # One character more, so that a look behind sees the same however much was fed at a time.
+        drop = max(0, needed - 1 - self._base)
+        self._text = self._text[drop:] + text
+        self._base += drop
 
     def restart(self) -> None:
-        """Everything fed so far has been dealt with; what follows begins a new text."""
-        self._base, self._text = self.end, ""
-        self._restart_at(self._base)
-
-    def _restart_at(self, position: int) -> None:
-        self._scan = self._sentence = position
-        self._brackets: list[int] = []
-        self._quote = ""
-        self._quote_at = position
+        """What follows begins a new text: it is read without regard to what was fed so far."""
+        self._scan = self._sentence = self.end
+        self._nesting = Nesting()
         self._markers: frozenset[str] = frozenset()
 
     def advance(self, limit: int) -> Boundary | None:
-        """The next boundary that the first `limit` characters decide; None = there is none."""
-        stop = limit - self._base
-        while match := self._trigger.search(self._text, self._scan - self._base, stop):
-            step = _RULES[match.lastgroup](self, match.start(), stop)
+        """The next boundary that the first `limit` characters show; None = they show no more."""
+        text, base = self._text, self._base
+        stop = limit - base
+        while found := self._trigger.search(text, self._scan - base, stop):
+            at = found.start()
+            match found.lastgroup:
+                case "clause":
+                    step = self._clause(at, stop)
+                case "stop":
+                    step = self._stop(at, stop)
+                case "hard":
+                    step = self._hard_stop(at, stop)
+                case "line":
+                    step = self._line_end(at, stop)
+                case "bullet":
+                    step = self._bullet(at, stop)
+                case "space":
+                    step = _Step(at + 1, at, CutKind.CLAUSE) if at + 1 < stop else None
+                case _:
+                    step = self._nested(at, stop)
             if step is None:
                 return None
-            self._scan = self._base + step.resume
-            if step.boundary is not None:
-                return self._announce(step.boundary)
+            self._scan = base + step.resume
+            if step.kind is not None:
+                return self._announce(base + step.position, step.kind)
         self._scan = max(self._scan, limit)
         return None
 
-    def _announce(self, found: Boundary) -> Boundary:
-        base = self._base
-        boundary = Boundary(base + found.position, found.kind, base + found.decided)
-        if found.kind in (CutKind.PARAGRAPH, CutKind.SENTENCE):
-            self._sentence = boundary.position
-            self._brackets.clear()
-        if found.kind is CutKind.PARAGRAPH:
-            self._quote = ""
-            self._markers = frozenset()
-        return boundary
+    def is_complete(self) -> bool:
+        """Whether what was fed so far ends in a sentence end if nothing more comes."""
+        text = self._text
+        end = len(text.rstrip())
+        left = max(self._sentence - self._base, end - MARKER_CHARS_MAX)
+        if end <= left:
+            return False
+        if any(mark in scripts.LINE_ENDS for mark in text[end:]):
+            return True
+        ended = _ENDED.search(text, left, end)
+        if ended is None:
+            return False
+        at = ended.start()
+        return ended.group()[0] != "." or self._dots.after_last(self._token(at))
 
-    # Rules. Indices count from the beginning of the kept text; nothing at or after `stop` may be looked at. None = wait.
+    def _announce(self, position: int, kind: CutKind) -> Boundary:
+        if kind in (CutKind.PARAGRAPH, CutKind.SENTENCE):
+            self._sentence = position
+            self._nesting.end_sentence()
+        if kind is CutKind.PARAGRAPH:
+            self._nesting.end_paragraph()
+            self._markers = frozenset()
+        return Boundary(position, kind)
+
+    # The rules. Indices count in the kept text; nothing at or after `stop` may be looked at. None = wait for more.
 
     def _line_end(self, at: int, stop: int) -> _Step | None:
+        """Two line ends make a paragraph, one a sentence, unless the line plainly goes on in the next."""
         text = self._text
         gap = _BLANKS.match(text, at, min(stop, at + AHEAD_CHARS_MAX))
         assert gap is not None
@@ -128,53 +157,58 @@ class Scanner:
             return None
         left = self._left(at)
         if _NOTHING_YET.fullmatch(text, left, at):
-            if text[left:at].isspace() or left == at:
+            if not text[left:at].strip():
                 self._sentence = self._base + after
             return _Step(after)
-        kind = CutKind.PARAGRAPH if len(_LINE_END.findall(gap.group())) > 1 else CutKind.SENTENCE
-        if kind is CutKind.SENTENCE and _FLOWED.search(text, max(left, at - 2), at):
-            kind = CutKind.SOFT
-        elif kind is CutKind.SENTENCE and after < stop and text[after].islower():
+        if len(_LINE_END.findall(gap.group())) > 1:
+            return _Step(after, at, CutKind.PARAGRAPH)
+        if _FLOWED.search(text, max(left, at - 2), at):
+            return _Step(after, at, CutKind.SOFT)
+        if after < stop and text[after].islower():
             marker = _LINE_MARKER.match(text, after, stop)
-            if marker is not None and marker.end() == stop and stop - after < WORD_CHARS_MAX:
+            if marker is not None and marker.end() == stop:
                 return None
-            if marker is None and not _ENDED.search(text, max(left, at - 16), at):
-                kind = CutKind.SOFT
-        return _Step(after, Boundary(at, kind, min(after + 1, stop)))
+            if marker is None and not _ENDED.search(text, max(left, at - MARKER_CHARS_MAX), at):
+                return _Step(after, at, CutKind.SOFT)
+        return _Step(after, at, CutKind.SENTENCE)
 
     def _stop(self, at: int, stop: int) -> _Step | None:
-        """A full stop, question or exclamation mark, or an ellipsis."""
+        """A full stop, a question or exclamation mark, or an ellipsis."""
         text = self._text
+        if at + 1 >= stop:
+            return None
+        if text[at] == "." and (step := self._list_marker(at)):
+            return step
         run = _RUN.match(text, at, min(stop, at + AHEAD_CHARS_MAX))
         assert run is not None
-        end = run.end()
-        if end == stop and end - at < AHEAD_CHARS_MAX:
+        if run.end() == stop and stop - at < AHEAD_CHARS_MAX:
             return None
-        if text[at] == "." and (step := self._list_marker(at, stop)):
-            return step
-        tail = self._tail(end, stop)
-        if tail is None:
+        end = self._tail(run.end(), stop)
+        if end is None:
             return None
-        end = tail
         lead = _LEAD.match(text, end, min(stop, end + AHEAD_CHARS_MAX))
         if lead is None:
             return self._glued(at, end, stop)
         follower = lead.end()
-        if follower == stop and follower - end < AHEAD_CHARS_MAX:
+        ahead = follower - end
+        if follower == stop and ahead < AHEAD_CHARS_MAX:
             return None
-        if follower == stop or text[follower] in scripts.LINE_ENDS:
-            self._close(at, end)
+        if ahead == AHEAD_CHARS_MAX or text[follower] in scripts.LINE_ENDS:
+            self._nesting.read(text[at:end], self._base + at)
             return _Step(end)
-        verdict = self._ends(at, run.end(), end, follower, stop)
-        if verdict is None:
-            return None
-        self._close(at, end)
-        position, ends, decided = verdict
-        kind = CutKind.SENTENCE if ends else CutKind.SOFT
-        return _Step(end, Boundary(position, kind, decided))
+        marks = run.group()
+        if marks.startswith(". . ."):
+            step = self._omission(at, end, marks)
+        else:
+            verdict = self._ends(at, marks, end, follower, stop)
+            if verdict is None:
+                return None
+            step = _Step(end, end, CutKind.SENTENCE if verdict else CutKind.SOFT)
+        self._nesting.read(text[at:end], self._base + at)
+        return step
 
     def _tail(self, end: int, stop: int) -> int | None:
-        """Where a run of marks really ends: behind a spaced closing quote, a smiley or an emoji. None = wait."""
+        """Where a run of marks really ends: behind a spaced closing quote, a smiley or an emoji."""
         text = self._text
         index = end
         while index < stop and index < end + 2 and text[index] in " \u00a0\u202f":
@@ -182,42 +216,41 @@ class Scanner:
         if index >= stop:
             return None
         first = text[index]
-        if first in "»\"”" and index > end and self._is_quoted(end):
+        if first in '»"”' and index > end and self._nesting.in_quote(self._base + end):
             if index + 1 >= stop:
                 return None
             return end if text[index + 1].isalnum() else index + 1
         if first in ":;=":
-            if index + 3 >= stop:
+            if index + SMILEY_CHARS_MAX >= stop:
                 return None
-            smiley = _SMILEY.match(text, index, stop)
-            return end if smiley is None else smiley.end()
-        emoji = _EMOJI.match(text, index, min(stop, index + AHEAD_CHARS_MAX))
-        if emoji is None:
-            return end
-        return None if emoji.end() == stop and stop < index + AHEAD_CHARS_MAX else emoji.end()
+            tail = _SMILEY.match(text, index, stop)
+        else:
+            tail = _EMOJI.match(text, index, min(stop, index + AHEAD_CHARS_MAX))
+            if tail is not None and tail.end() == stop and stop < index + AHEAD_CHARS_MAX:
+                return None
+        return end if tail is None else tail.end()
 
     def _glued(self, at: int, end: int, stop: int) -> _Step | None:
         """A mark with no blank after it ends nothing, unless the script needs no blanks or one was forgotten."""
         text = self._text
         first = text[end]
-        nothing = _Step(end)
-        if first in scripts.LINE_ENDS or first in scripts.HARD_STOPS:
-            self._close(at, end)
-            return nothing
         if first.isalpha() and first < _UNSPACED:
             return self._forgotten_blank(at, end, stop)
-        opening = end - at - len(text[at:end].rstrip(_OPENING))
-        soft = text[at] == "…" or text.startswith("..", at) or self._in_brackets(at)
-        self._close(at, end)
-        if first < _UNSPACED or _HANGUL.match(first) or not (first.isalnum() or text[at] in "!?"):
-            return nothing
-        if text[at] == "." and text[at - 1 : at].isascii() and text[at - 1 : at].isalpha():
-            return nothing
-        kind = CutKind.SOFT if soft else CutKind.SENTENCE
-        return _Step(end, Boundary(end - opening, kind, end + 1))
+        marks = text[at:end]
+        paused = marks.startswith(("…", "..")) or self._nesting.in_brackets(self._base + at)
+        self._nesting.read(marks, self._base + at)
+        if first in scripts.LINE_ENDS or first in scripts.HARD_STOPS or first < _UNSPACED:
+            return _Step(end)
+        if _HANGUL.match(first) or not (first.isalnum() or text[at] in "!?"):
+            return _Step(end)
+        if text[at] == "." and _LATIN.search(text, max(0, at - 1), at):
+            return _Step(end)
+        return _Step(
+            end, at + len(marks.rstrip(_OPENING)), CutKind.SOFT if paused else CutKind.SENTENCE
+        )
 
     def _forgotten_blank(self, at: int, end: int, stop: int) -> _Step | None:
-        """Between a dot and a letter, unless it is the first of a small word that begins a sentence: "here.And"."""
+        """Glued to a letter, a dot ends a sentence only if a small word begins one there: "here.And"."""
         text = self._text
         if text[at:end] == "." and text[end].isupper() and _PLAIN.fullmatch(self._token(at)):
             following = _WORD.match(text, end, min(stop, end + WORD_CHARS_MAX))
@@ -226,129 +259,123 @@ class Scanner:
             if after == stop:
                 return None
             if following.group().lower() in self._closed and text[after].isspace():
-                return _Step(end, Boundary(end, CutKind.SENTENCE, after + 1))
-        self._close(at, end)
+                return _Step(end, end, CutKind.SENTENCE)
+        self._nesting.read(text[at:end], self._base + at)
         return _Step(end)
 
-    def _ends(
-        self, at: int, run_end: int, end: int, follower: int, stop: int
-    ) -> tuple[int, bool, int] | None:
-        """Where the run that begins at `at` ends, whether a sentence ends there, and how far one has to read to know."""
+    def _omission(self, at: int, end: int, marks: str) -> _Step:
+        """Three spaced dots leave something out; a fourth before them ended the sentence."""
+        if not marks.startswith(". . . ."):
+            return _Step(end, end, CutKind.SOFT)
+        glued = at > self._left(at) and not self._text[at - 1].isspace()
+        return _Step(end, at + 1 if glued else end, CutKind.SENTENCE)
+
+    def _ends(self, at: int, marks: str, end: int, follower: int, stop: int) -> bool | None:
+        """Whether a sentence ends in `marks`, which a blank follows and then, at `follower`, something else."""
         text = self._text
-        first, known = text[follower], follower + 1
-        marks = text[at:run_end]
-        if marks.startswith(". . ."):
-            # Three spaced dots are an omission; a fourth before them ended the sentence.
-            ended = marks.startswith(". . . .")
-            glued = at > 0 and not text[at - 1].isspace()
-            return at + 1 if ended and glued else end, ended, known
+        first = text[follower]
         if first.islower() and text[follower - 1] in _APOSTROPHES and self._language in _ELIDING:
-            known = follower + 3
-            if known > stop:
+            if follower + 2 >= stop:
                 return None
             first = text[follower + 2]
         if first.islower() and not self._starts_lower(at):
-            return end, False, known
-        if self._is_quoted(at) and _DASHED.search(text, end, follower):
-            return end, False, known
-        if self._in_brackets(at) and not set(marks) & set(scripts.CLOSERS):
-            return end, False, known
+            return False
+        quoted = self._nesting.in_quote(self._base + at)
+        if quoted and _DASH.search(text, end, follower):
+            return False
+        if self._nesting.in_brackets(self._base + at) and _CLOSING.isdisjoint(marks):
+            return False
+        if marks.startswith(("…", "..")):
+            return not quoted and (first.isupper() or first.islower() or not first.isalpha())
         if text[at] == "!":
             token = self._token(at)
-            return end, not (token and abbreviates(self._judge, self._language, token + "!")), known
-        if text[at] != ".":
-            return end, text[at] != "…" or self._after_ellipsis(at, first), known
-        if text.startswith("..", at):
-            return end, self._after_ellipsis(at, first), known
+            return not (token and abbreviates(self._judge, self._language, token + "!"))
+        return text[at] != "." or self._dot_ends(at, end, follower, stop)
+
+    def _dot_ends(self, at: int, end: int, follower: int, stop: int) -> bool | None:
+        text = self._text
         token = self._token(at)
-        verdict = self._dots.after(token, first)
+        verdict = self._dots.after(token, text[follower])
         if verdict is not None:
-            return end, verdict, known
+            return verdict
         following = _WORD.match(text, follower, min(stop, follower + WORD_CHARS_MAX))
-        if following is not None:
-            known = following.end() + 1
-            if known > stop:
-                return None
+        known = following.end() if following is not None else follower
+        if known >= stop:
+            return None
         word = following.group() if following is not None else ""
         left = self._left(at)
-        verdict = self._dots.between(token, word, text[known - 1], text[left:at])
-        if verdict is None:
-            ends_at = range(end - left, follower - left + 1)
-            verdict = self._judge.ends_sentence(self._language, text[left:known], ends_at)
-        return end, verdict, known
+        verdict = self._dots.between(token, word, text[known], text[left:at])
+        if verdict is not None:
+            return verdict
+        places = range(end - left, follower - left + 1)
+        return self._judge.ends_sentence(self._language, text[left : known + 1], places)
 
-    def _after_ellipsis(self, at: int, first: str) -> bool:
-        """An ellipsis is a pause inside a quotation, and where no capital shows that a sentence begins."""
-        return not self._is_quoted(at) and (first.isupper() or not first.isalpha() or first.islower())
-
-    def _list_marker(self, at: int, stop: int) -> _Step | None:
-        """ "2." begins an item, at the beginning of a line or after "1."; it ends nothing."""
+    def _list_marker(self, at: int) -> _Step | None:
+        """The dot or bracket of an item "2." or "2)", where a sentence begins or after an item "1."."""
         text = self._text
         left = self._left(at)
-        begin = _MARKER.fullmatch(text, left, at)
-        if begin is not None:
+        if at - left <= MARKER_CHARS_MAX and (begin := _MARKER.fullmatch(text, left, at)):
             self._markers = _successors(begin[1], text[at])
             return _Step(at + 1)
-        if self._markers and (inner := _INNER_MARKER.search(text, max(left, at - 6), at)):
-            if inner[1] + text[at] in self._markers and at + 1 < stop and not text[at + 1].isalnum():
-                self._markers = _successors(inner[1], text[at])
-                return _Step(at + 1, Boundary(inner.start(), CutKind.SENTENCE, at + 2))
-        return None
+        if not self._markers:
+            return None
+        inner = _INNER_MARKER.search(text, max(left, at - 6), at)
+        if inner is None or inner[1] + text[at] not in self._markers or text[at + 1].isalnum():
+            return None
+        self._markers = _successors(inner[1], text[at])
+        return _Step(at + 1, inner.start(), CutKind.SENTENCE)
 
     def _hard_stop(self, at: int, stop: int) -> _Step | None:
+        """A mark that ends a sentence whatever follows: ideographic stop, danda and their like."""
         text = self._text
         run = _HARD_RUN.match(text, at, min(stop, at + AHEAD_CHARS_MAX))
         assert run is not None
         end = run.end()
         if end == stop and end - at < AHEAD_CHARS_MAX:
             return None
-        if text[at] == "．" and at > 0 and text[at - 1].isdecimal() and text[at + 1].isdecimal():
+        if text[at] == "．" and at > self._left(at) and _NUMBER.match(text, at - 1, stop):
             return _Step(end)
-        inside = self._in_brackets(at)
-        if text[end - 1] in '"”' and not self._is_quoted(at):
+        bracketed = self._nesting.in_brackets(self._base + at)
+        if text[end - 1] in '"”' and not self._nesting.in_quote(self._base + at):
             end -= 1
-        self._close(at, end)
-        kind = CutKind.SOFT if inside else CutKind.SENTENCE
-        return _Step(end, Boundary(end, kind, run.end() + 1))
+        self._nesting.read(text[at:end], self._base + at)
+        return _Step(end, end, CutKind.SOFT if bracketed else CutKind.SENTENCE)
 
     def _clause(self, at: int, stop: int) -> _Step | None:
         text = self._text
-        if at + 1 >= stop:
+        closers = _CLOSERS.match(text, at + 1, min(stop, at + 1 + CLOSERS_MAX))
+        assert closers is not None
+        end = closers.end()
+        if end == stop:
             return None
-        if self._in_brackets(at) or text[at + 1] in scripts.LINE_ENDS:
+        if text[end] in scripts.LINE_ENDS or self._nesting.in_brackets(self._base + at):
             return _Step(at + 1)
-        if text[at] in scripts.DASHES and text[self._left(at) : at].isspace():
+        if text[at] in scripts.DASHES and not text[self._left(at) : at].strip():
             return _Step(at + 1)
-        return _Step(at + 1, Boundary(at + 1, CutKind.CLAUSE, at + 2))
-
-    def _space(self, at: int, _stop: int) -> _Step | None:
-        return _Step(at + 1, Boundary(at, CutKind.CLAUSE, at + 1))
-
-    def _open(self, at: int, _stop: int) -> _Step | None:
-        if len(self._brackets) < BRACKETS_MAX:
-            self._brackets.append(self._base + at)
-        return _Step(at + 1)
-
-    def _closing(self, at: int, stop: int) -> _Step | None:
-        if at + 1 >= stop:
-            return None
-        self._close(at, at + 1)
-        return (self._text[at] == ")" and self._list_marker(at, stop)) or _Step(at + 1)
-
-    def _quote(self, at: int, _stop: int) -> _Step | None:
-        self._close(at, at + 1)
-        return _Step(at + 1)
+        self._nesting.read(text[at + 1 : end], self._base + at + 1)
+        return _Step(end, end, CutKind.CLAUSE)
 
     def _bullet(self, at: int, stop: int) -> _Step | None:
+        """A bullet inside a line begins an item."""
         if at + 1 >= stop:
             return None
-        if at == 0 or not self._text[at - 1].isspace() or self._text[self._left(at) : at].isspace():
+        left = self._left(at)
+        if at == left or not self._text[at - 1].isspace() or not self._text[left:at].strip():
             return _Step(at + 1)
-        return _Step(at + 1, Boundary(at - 1, CutKind.SENTENCE, at + 2))
+        return _Step(at + 1, at - 1, CutKind.SENTENCE)
+
+    def _nested(self, at: int, stop: int) -> _Step | None:
+        """A bracket or a quote; a closing bracket may also belong to a list marker."""
+        mark = self._text[at]
+        if mark == ")" and at + 1 >= stop:
+            return None
+        self._nesting.read(mark, self._base + at)
+        return (mark == ")" and self._list_marker(at)) or _Step(at + 1)
 
     # What the rules ask.
 
     def _left(self, at: int) -> int:
+        """From where on text may be looked at for the mark at `at`: its sentence, or the window."""
         return max(self._sentence - self._base, at - WINDOW_CHARS_MAX)
 
     def _starts_lower(self, at: int) -> bool:
@@ -358,32 +385,10 @@ class Scanner:
         letter = _LETTER.search(self._text, start, at)
         return letter is not None and letter.group().islower()
 
-    def _in_brackets(self, at: int) -> bool:
-        while self._brackets and self._base + at - self._brackets[-1] > BRACKET_CHARS_MAX:
-            self._brackets.pop()
-        return bool(self._brackets)
-
     def _token(self, at: int) -> str:
         """What stands before the mark at `at`, back to a blank, a quote or a bracket."""
         start = max(self._left(at), at - WORD_CHARS_MAX)
         return _NO_TOKEN.split(self._text[start:at])[-1].strip(_AROUND_TOKEN)
-
-    def _is_quoted(self, at: int) -> bool:
-        return bool(self._quote) and self._base + at - self._quote_at <= WINDOW_CHARS_MAX
-
-    def _close(self, start: int, end: int) -> None:
-        """Take note of the brackets and quotes among the marks [start:end)."""
-        for index in range(start, end):
-            mark = self._text[index]
-            if mark in scripts.CLOSERS:
-                if self._brackets:
-                    self._brackets.pop()
-            elif mark in scripts.QUOTES:
-                closes = self._is_quoted(index) and (mark not in "„«‹" or self._quote in "»›")
-                if mark == "“" and self._quote != "„":
-                    closes = False
-                self._quote = "" if closes else mark
-                self._quote_at = self._base + index
 
 
 _ROMANS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
@@ -406,74 +411,70 @@ def _any_of(marks: str) -> str:
     return f"[{re.escape(marks)}]"
 
 
+_STOP = _any_of(scripts.STOPS)
+_RUN_CLOSER = _any_of(scripts.RUN_CLOSERS)
+_OPENING = scripts.OPENERS + "“„«‹‘"
+_HARD_CLOSER = _any_of("".join(mark for mark in scripts.RUN_CLOSERS if mark not in _OPENING))
+_UNSPACED = "\u2190"
+"""Letters from here on are written without blanks, and other characters are symbols and emoji."""
+
+
 @lru_cache(maxsize=8)
-def _trigger_for(stops: str, unspaced: bool) -> re.Pattern[str]:
-    closers = _any_of(scripts.RUN_CLOSERS)
+def _trigger(stops: str, unspaced: bool) -> re.Pattern[str]:
+    """What may end something. A look ahead takes the end of the text for a match: the rule then waits."""
+    wide, dashes = _any_of(scripts.CLAUSE_MARKS_WIDE), _any_of(scripts.DASHES)
+    clause = _any_of("".join(mark for mark in scripts.CLAUSE_MARKS if mark not in stops))
     groups = {
-        "line": _any_of(scripts.LINE_ENDS),
+        "clause": rf"{clause}(?={_RUN_CLOSER}{{0,{CLOSERS_MAX - 1}}}(?:\s|\Z))"
+        rf"|{wide}|(?<=\s){dashes}(?=\s|\Z)",
         # A dot inside a number, a domain or a file name is by far the most frequent one that ends nothing.
-        "stop": rf"[{re.escape(stops.replace('.', ''))}]|\.(?![0-9a-z_\u00df-\u0559\u0561-\u1fff])",
+        "stop": rf"{_any_of(stops.replace('.', ''))}|\.(?![0-9a-z_\u00df-\u0559\u0561-\u1fff])",
         "hard": _any_of(scripts.HARD_STOPS),
-        "clause": rf"{_any_of(scripts.CLAUSE_MARKS)}(?={closers}*(?:\s|\Z))|{_any_of(scripts.CLAUSE_MARKS_WIDE)}"
-        rf"|(?<=\s){_any_of(scripts.DASHES)}(?=\s|\Z)",
-        "open": rf"(?<![:;=]){_any_of(scripts.OPENERS)}",
-        "close": _any_of(scripts.CLOSERS),
-        "quote": _any_of(scripts.QUOTES),
+        "line": _any_of(scripts.LINE_ENDS),
         "bullet": _any_of(scripts.BULLETS),
+        # A bracket after a colon or so is a smiley's mouth.
+        "nested": rf"(?<![:;=]){_any_of(scripts.OPENERS)}|{_any_of(scripts.CLOSERS + scripts.QUOTES)}",
     }
     if unspaced:
-        groups["space"] = r"(?<=[\u0e00-\u109f\u1780-\u17ff])[ ](?=[\u0e00-\u109f\u1780-\u17ff])"
+        groups["space"] = rf"(?<={_UNSPACED_LETTER})[ ](?={_UNSPACED_LETTER}|\Z)"
     return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in groups.items()))
 
 
-def _trigger(language: str) -> re.Pattern[str]:
-    stops = scripts.STOPS + scripts.STOPS_OF.get(language, "")
-    return _trigger_for(stops, language in scripts.UNSPACED_LANGUAGES)
+_UNSPACED_LETTER = "[\u0e00-\u109f\u1780-\u17ff]"
+"""Thai, Lao, Burmese, Khmer."""
 
-
-_RULES: dict[str | None, Callable[[Scanner, int, int], _Step | None]] = {
-    "line": Scanner._line_end,
-    "stop": Scanner._stop,
-    "hard": Scanner._hard_stop,
-    "clause": Scanner._clause,
-    "space": Scanner._space,
-    "open": Scanner._open,
-    "close": Scanner._closing,
-    "quote": Scanner._quote,
-    "bullet": Scanner._bullet,
-}
-
-_UNSPACED = "\u2190"
-"""Letters from here on are written without blanks, and other characters are symbols and emoji."""
-_BLANKS = re.compile(r"\s+")
-_LINE_END = re.compile(rf"\r\n|{_any_of(scripts.LINE_ENDS)}")
-_HARD_CLOSERS = "".join(mark for mark in scripts.RUN_CLOSERS if mark not in "“„«‹‘")
 _RUN = re.compile(
     rf"{_any_of(scripts.STOPS + scripts.STOPS_ELSEWHERE + scripts.RUN_CLOSERS)}+"
-    rf"(?:[ ]{_any_of(scripts.STOPS)}+(?=[\s{re.escape(scripts.RUN_CLOSERS)}]|\Z))*"
-    r"(?:\[\d{0,3}(?:\]|\Z))*"
+    rf"(?:[ ]{_STOP}+(?=\s|{_RUN_CLOSER}|\Z))*(?:\[\d{{0,3}}(?:\]|\Z))*"
 )
-_HARD_RUN = re.compile(
-    rf"(?:{_any_of(scripts.HARD_STOPS + scripts.STOPS)}+[{re.escape(_HARD_CLOSERS)}]*)+"
-)
-_OPENING = scripts.OPENERS + "“„«‹‘"
-_SMILEY = re.compile(r"[:;=]['’-]?[)(DPp]+(?![^\W_])")
+_HARD_RUN = re.compile(rf"(?:{_any_of(scripts.HARD_STOPS + scripts.STOPS)}+{_HARD_CLOSER}*)+")
+_CLOSERS = re.compile(f"{_RUN_CLOSER}*")
+_CLOSING = frozenset(scripts.CLOSERS)
+_LEAD = re.compile(rf"[^\S{scripts.LINE_ENDS}]+[{re.escape(scripts.LEADERS)} \t\u00a0\u3000]*")
+_SMILEY = re.compile(r"[:;=]['’-]?[)(DPp]{1,3}(?![^\W_])")
 _EMOJI = re.compile("[\u2600-\u27bf\ufe0f\u200d\U0001f1e6-\U0001faff]+")
-_ELIDING = ("nl", "af")
-"""Where a sentence may begin with an elided article that stays small: "'s Avonds"."""
-_APOSTROPHES = "'’‘`"
-_DASHED = re.compile(r"[–—-]")
-_HANGUL = re.compile("[\uac00-\ud7a3]")
-_PLAIN = re.compile(r"[^\W\d_]{2,}|\d[\d,]*")
-_LEAD = re.compile(rf"[^\S\n]+[{re.escape(scripts.LEADERS)} \t\u00a0\u3000]*")
+
+_BLANKS = re.compile(r"\s+")
+_LINE_END = re.compile(rf"\r\n|{_any_of(scripts.LINE_ENDS)}")
+_LINE_MARKER = re.compile(r"[a-z]{1,4}(?:[.)]|\Z)")
+_FLOWED = re.compile(r"\w \Z")
+"""A line that ends in one blank goes on in the next (RFC 3676)."""
+_NOTHING_YET = re.compile(r"\W*+(?:(?:\d{1,2}|\w)[.)]*+)?\s*+")
+_ENDED = re.compile(rf"{_any_of(scripts.STOPS + scripts.HARD_STOPS)}{_RUN_CLOSER}*\s*\Z")
+_MARKER = re.compile(
+    r"[^\w.]*+((?:\d{1,2}\.)*\d{1,2}|[a-zA-Z\u0370-\u04ff\u0590-\u06ff]|[ivx]{2,5})"
+)
+_INNER_MARKER = re.compile(r"(?<=\s)\(?(\d{1,2}|[a-z]|[ivx]{2,5})\Z")
+
 _WORD = re.compile(r"[\w'’-]+")
 _NO_TOKEN = re.compile(r"[\s\"“”„«»‘(\[{（—–/*_]")
 _AROUND_TOKEN = scripts.CLOSERS + "'’-\u200e\u200f\u202a\u202b\u202c"
 _LETTER = re.compile(r"[^\W\d_]")
-_MARKER = re.compile(r"[^\w.]*((?:\d{1,2}\.)*\d{1,2}|[^\W\d_]|[ivx]{2,5})")
-_INNER_MARKER = re.compile(r"(?<=\s)\(?(\d{1,2}|[a-z]|[ivx]{2,5})\Z")
-_LINE_MARKER = re.compile(r"[a-z]{1,4}(?:[.)]|\Z)")
-_NOTHING_YET = re.compile(r"\W*+(?:(?:\d{1,2}|\w)[.)]*+)?\s*+")
-_FLOWED = re.compile(r"\w \Z")
-"""A line that ends in one blank goes on in the next (RFC 3676)."""
-_ENDED = re.compile(rf"{_any_of(scripts.STOPS + scripts.HARD_STOPS)}{_any_of(scripts.RUN_CLOSERS)}*\s*\Z")
+_LATIN = re.compile("[A-Za-z]")
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_PLAIN = re.compile(r"[^\W\d_]{2,}|\d[\d,]*")
+_NUMBER = re.compile(r"\d.\d")
+_DASH = re.compile("[–—-]")
+_ELIDING = ("nl", "af")
+"""Where a sentence may begin with an elided article that stays small: "'s Avonds"."""
+_APOSTROPHES = "'’‘`"

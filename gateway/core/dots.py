@@ -60,6 +60,10 @@ class Dots:
             return None
         return True
 
+    def after_last(self, token: str) -> bool:
+        """Whether the dot after `token` ends a sentence if nothing follows: not after what may be half a number."""
+        return not token[-1:].isdecimal() and self.after(token, " ") is True
+
     def between(self, token: str, follower: str, next_char: str, before: str) -> bool | None:
         """The same with the whole next word and what follows that; None = the judge has to be asked.
 

@@ -8,15 +8,17 @@ measured with the same harness.
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from typing import Protocol
 
 import sentencex
 
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_BLANK = re.compile(r"[^\S ]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Judge(Protocol):
-    """Decides one candidate at a time."""
+class Judge(Hashable, Protocol):
+    """Decides one candidate at a time. Hashable, because its verdicts on single words are remembered."""
 
     def ends_sentence(self, language: str, window: str, positions: range) -> bool:
         """Whether a sentence of `window` ends at one of `positions`.
@@ -31,8 +33,10 @@ class SentencexJudge:
     """`sentencex`: 31 languages with rules of their own, fallback chains for some 300 more."""
 
     def ends_sentence(self, language: str, window: str, positions: range) -> bool:
-        # A lone surrogate cannot be handed to Rust; U+FFFD is as long and means as little.
-        sentences = sentencex.segment(language, LONE_SURROGATE.sub("\ufffd", window))
+        # Any blank of more than one byte before a dot makes 1.0.32 panic, and a lone surrogate cannot be handed to Rust
+        # at all; what replaces them is as long and means the same.
+        window = _LONE_SURROGATE.sub("\ufffd", _BLANK.sub(" ", window))
+        sentences = sentencex.segment(language, window)
         end = 0
         for sentence in sentences:
             end += len(sentence)

@@ -8,26 +8,22 @@ things: a capitalized one begins a sentence, and none of them is an abbreviation
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
 class ClosedClass(NamedTuple):
-    """The closed-class words of a language, in lower case."""
+    """The closed-class words of a language, in lower case; `words` are all of them."""
 
     joins: frozenset[str]
     leads: frozenset[str]
     binds: frozenset[str]
-
-    @property
-    def words(self) -> frozenset[str]:
-        """All of them."""
-        return self.joins | self.leads | self.binds
+    words: frozenset[str]
 
 
 def _words(joins: str, leads: str, binds: str) -> ClosedClass:
-    return ClosedClass(
-        frozenset(joins.split()), frozenset(leads.split()), frozenset(binds.split())
-    )
+    first, second, third = (frozenset(words.split()) for words in (joins, leads, binds))
+    return ClosedClass(first, second, third, words=first | second | third)
 
 
 NOTHING = _words("", "", "")
@@ -37,7 +33,8 @@ CLOSED_CLASS: dict[str, ClosedClass] = {
         "and but or nor because so that which who whom whose when while where whereas if although though unless until"
         " since than whether as once why how what however therefore thus then yet",
         "in on at with for from by to of into about over under between through during after before without within"
-        " against among across around towards toward upon despite like near per via except",
+        " against among across around towards toward upon despite like near via except above below behind beyond along"
+        " inside outside beside throughout regarding including",
         "the a an this these those my your his her its our their some any each every no all both many much most more"
         " such another other i you he she it we they is are was were be been being am has have had do does did can could"
         " will would shall should may might must not don't doesn't didn't isn't aren't wasn't can't won't very too also"
@@ -236,6 +233,54 @@ NAME_PARTICLES = frozenset(
 """Words of the lists above that also begin family names."""
 
 TRAILING = {
-    "hi": frozenset("ने को से में पर का की के तक है हैं था थी थे हो हुआ हुई गया गई ही भी वाला वाले वाली लिए".split())
+    "en": frozenset("up off out down away back ago else either together".split()),
+    "hi": frozenset(
+        "ने को से में पर का की के तक है हैं था थी थे हो हुआ हुई गया गई ही भी वाला वाले वाली लिए".split()
+    ),
 }
-"""Words that lean on the word before them, so that no cut comes before them: postpositions and auxiliaries."""
+"""Words that lean on the word before them, so that no cut comes before them: particles, postpositions."""
+
+_BLANKS = re.compile(r"\s+")
+_LAST_WORD = re.compile(r"[\w'’]+\Z")
+_NEXT_WORD = re.compile(r"[\w'’]+(?=[^\w'’])")
+_TAG = re.compile(r"<[A-Za-z/]")
+_WORD_CHARS_MAX = 24
+"""No closed-class word is longer."""
+
+
+def phrase_border(text: str, shortest: int, language: str) -> int | None:
+    """The best blank of `text` for a cut after at least `shortest` characters; None = there is no blank.
+
+    Best is before a conjunction, then before a preposition, then before another small word; the later the better among
+    equals. The last character of `text` is not cut off, only seen.
+    """
+    closed = CLOSED_CLASS.get(language, NOTHING)
+    trailing = TRAILING.get(language, frozenset())
+    best, best_rank = None, -10
+    for blank in _BLANKS.finditer(text, max(1, shortest), len(text)):
+        at = blank.start()
+        if text[at - 1].isspace() or not text[:at].strip():
+            continue
+        rank = _rank(text, at, blank.end(), closed, trailing)
+        if rank >= best_rank:
+            best, best_rank = at, rank
+    return best
+
+
+def _rank(text: str, at: int, after: int, closed: ClosedClass, trailing: frozenset[str]) -> int:
+    before = _LAST_WORD.search(text, max(0, at - _WORD_CHARS_MAX), at)
+    following = _NEXT_WORD.match(text, after, after + _WORD_CHARS_MAX)
+    last = before.group().lower() if before is not None else ""
+    word = following.group().lower() if following is not None else ""
+    opened = text.rfind("<", 0, at)
+    if opened > text.rfind(">", 0, at) and _TAG.match(text, opened):
+        return -3
+    if last[-1:].isdecimal() and text[after : after + 1].isdecimal():
+        return -2
+    if last in closed.words or word in trailing:
+        return -1
+    if word in closed.joins:
+        return 3
+    if word in closed.leads:
+        return 2
+    return 1 if word in closed.binds else 0

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 STOPS = ".!?…‼⁇⁈⁉"
 """Marks that end a sentence only if what follows agrees."""
-HARD_STOPS = "。！？｡．।॥։።፧፨۔؟؞။៕༎᠃𑅁"
+HARD_STOPS = "。！？｡．।॥։።፧፨۔؟؞။៕༎᠃\uf8fe"
 """Marks that end a sentence whatever follows: ideographic, danda, Armenian, Ethiopic, Arabic, Burmese, Khmer, Tibetan."""
-HARD_STOPS += "។\uf8fe"
 CLAUSE_MARKS = ",;:،؛؍⹁՝፣፤፥፦၊៖·᠂\uf8fd"
 """Marks that end a clause if a blank follows."""
 CLAUSE_MARKS_WIDE = "、，；：﹐—"
@@ -19,10 +18,14 @@ DASHES = "–-"
 """Marks that end a clause if blanks stand on both sides."""
 OPENERS = "([{（［｛【〔「『《〈"
 CLOSERS = ")]}）］｝】〕」』》〉"
-QUOTES = "\"“”„‟«»‹›"
+QUOTES = '"“”„‟«»‹›'
 RUN_CLOSERS = CLOSERS + QUOTES + "'’*_\u200f\u200e\u202c\u2069"
 """What may stand between a terminator and the blank after it, markdown's emphasis and direction marks included."""
-LEADERS = OPENERS + QUOTES + "'‘*_#>¿¡–—-\u200f\u200e\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+LEADERS = (
+    OPENERS
+    + QUOTES
+    + "'‘*_#>¿¡–—-\u200f\u200e\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 """What may stand between that blank and the first letter of the next sentence."""
 BULLETS = "•⁃◦▪‣"
 LINE_ENDS = "\n\r\x85\u2028\u2029"

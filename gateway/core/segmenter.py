@@ -1,39 +1,58 @@
 """From text that arrives a few characters at a time to pieces that an engine can speak.
 
-The scanner says where text may be cut; the segmenter decides which of these places to use. The first piece of an
-utterance may be short, because somebody waits for it. Each later piece may be as long as everything before it: as long
-as text comes faster than it is spoken, the audio then lasts until the piece is there. Sizes thus depend on the text
-alone. Where the guess is wrong, timers help: text leaves before the audio runs dry (reason LEAD), or because it waited
-too long (reason TIMER).
+The scanner says where text may be cut; the segmenter decides which of these places to use. Somebody waits for the first
+piece of an utterance, so it may be short: a clause, or the words up to a phrase border. Every later piece may be as long
+as all that was emitted before it: as long as text comes faster than it is spoken, there is still something to play when
+that piece is complete. Sizes thus follow from the text alone. Where the guess is wrong, timers help: held text leaves
+before the audio runs dry (LEAD), and no text waits too long for its boundary (TIMER).
 
 Always true: the pieces and the pending text together are exactly what was pushed since the last clear; no piece is
-longer than `max_chars`; with `push_boundary` NONE and `release_chars` 0 the pieces that no timer made do not depend on
-how the text was split into pushes.
+longer than `max_chars`; with `push_boundary` NONE and `release_chars` 0, pieces that no timer made do not depend on how
+the text was split into pushes. For the last, nothing here may look at what "has arrived": a decision is made when a
+certain character is reached, and with the text up to that character.
 """
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import msgspec
 
 from gateway.core.boundaries import Scanner
+from gateway.core.graphemes import border_before
 from gateway.core.judge import SentencexJudge
 from gateway.core.languages import base_language
 from gateway.core.params import Segmentation
+from gateway.core.phrases import phrase_border
 from gateway.core.vocabulary import CutKind, CutReason, Preset, PushBoundary
 
 LEAD_MARGIN_S = 0.4
-"""Held text leaves so long before the audio runs dry: an engine's first audio and the way to the listener."""
-PIECE_SHARE_MIN = 0.4
-"""A forced cut leaves at least this share of the longest allowed piece."""
+"""Held text leaves so long before the audio runs dry: time for an engine's first audio and the way to the listener."""
+CUT_SHARE_MIN = 0.4
+"""A forced cut leaves no less than this share of the longest piece that was allowed."""
 
 _SPEAKABLE = re.compile(r"[^\W_]")
-_LAST_BLANK = re.compile(r"\s+(?=\S*\Z)")
-_ENDS_SENTENCE = re.compile(r"[.!?…。！？｡．।॥።፧۔؟؞។៕][\"'”’»)\]}]*\s*\Z")
+_SENTENCES = (CutKind.PARAGRAPH, CutKind.SENTENCE)
+_JUDGE = SentencexJudge()
 
-_TARGET_CHARS = {Preset.LATENCY: 120, Preset.BALANCED: 200, Preset.QUALITY: 250}
-_SENTENCE_KINDS = (CutKind.PARAGRAPH, CutKind.SENTENCE)
+
+class _Growth(NamedTuple):
+    """How later pieces grow: sentence ends count from `least` on, and from `most` on whatever was emitted before.
+
+    Until `most` characters were emitted, a clause of `clause` characters leaves too.
+    """
+
+    least: int
+    most: int
+    clause: int
+
+
+_GROWTH = {
+    Preset.LATENCY: _Growth(least=1, most=120, clause=60),
+    Preset.BALANCED: _Growth(least=1, most=200, clause=90),
+    Preset.QUALITY: _Growth(least=60, most=250, clause=120),
+}
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -51,24 +70,31 @@ class Piece(msgspec.Struct, frozen=True):
     speakable: bool
 
 
+class _Cut(NamedTuple):
+    """A place where the pending text may be cut, and what it looks like there."""
+
+    position: int
+    kind: CutKind
+
+
 class Segmenter:
-    """Cuts one stream of text. Times are seconds on the caller's clock."""
+    """Cuts one stream of text. Times are seconds on the caller's clock, lengths are code points."""
 
     def __init__(self, params: Segmentation, language: str) -> None:
-        self._scanner = Scanner(SentencexJudge(), base_language(language))
-        self._params = params
+        self._scanner = Scanner(_JUDGE, base_language(language))
         self._start = 0
-        self._spoken = 0
-        self._count = 0
-        self._held: list[tuple[int, CutKind]] = []
-        self._since: float | None = None
         self._pushed_at = 0.0
+        self._since: float | None = None
+        self._begin_utterance()
+        self.reconfigure(params, language)
 
     def reconfigure(self, params: Segmentation, language: str) -> None:
         """Use other parameters from here on. Nothing may be pending; offsets continue."""
-        assert self.chars_pending == 0
+        assert self.chars_pending == 0, "flush or clear before"
         self._params = params
-        self._scanner.use(base_language(language))
+        self._language = base_language(language)
+        self._scanner.use(self._language)
+        self._begin_utterance()
 
     @property
     def chars_pending(self) -> int:
@@ -83,148 +109,255 @@ class Segmenter:
         self._pushed_at = now
         if self._since is None:
             self._since = now
+        if self._ended_at == self._scanner.end and not text[0].isspace():
+            self._seams.append(self._ended_at)
         self._scanner.feed(text, self._start)
-        pieces = self._advance()
-        match self._params.push_boundary:
-            case PushBoundary.RELEASE:
-                leaves = True
-            case PushBoundary.AFTER_TERMINATOR:
-                leaves = self._ends_sentence()
-            case PushBoundary.NONE:
-                leaves = False
-        leaves = leaves or 0 < self._params.release_chars <= gathered
-        if leaves and not more and self.chars_pending:
-            self._emit(pieces, self._scanner.end, CutKind.SENTENCE, CutReason.SENTENCE)
-            self._scanner.restart()
-        if pieces:
-            self._since = now if self.chars_pending else None
+        pieces = self._read()
+        if self.chars_pending and not more:
+            self._end_push(pieces, gathered)
+        self._settle(pieces, now)
         return pieces
 
     def flush(self, reason: CutReason = CutReason.FLUSH) -> list[Piece]:
         """Everything pending leaves; the next text begins a new utterance. Without pending text, gives nothing."""
         pieces: list[Piece] = []
         if self.chars_pending:
-            self._emit(pieces, self._scanner.end, CutKind.SENTENCE, reason)
-        self._restart()
+            self._emit(pieces, _Cut(self._scanner.end, CutKind.SENTENCE), reason)
+        self._begin_utterance()
         return pieces
 
     def clear(self) -> str:
         """Drop the pending text and return it; the next text begins a new utterance."""
-        dropped = self._scanner.slice(self._start, self._scanner.end)
+        dropped = self._pending()
         self._start = self._scanner.end
-        self._restart()
+        self._begin_utterance()
         return dropped
 
     def deadline(self, dry_at: float | None) -> float | None:
         """When `tick` may next give something; None = not before more text comes.
 
-        `dry_at` is when the audio handed to the player so far will have been played, None = not known.
+        `dry_at` is when the audio handed to the player so far will have been played; None = not known.
         """
-        times = [time for time, _ in self._due(dry_at)]
-        return min(times) if times else None
+        times = [
+            time
+            for time in (self._idle_at(), self._lead_at(dry_at), self._late_at(dry_at))
+            if time is not None
+        ]
+        return min(times, default=None)
 
     def tick(self, now: float, dry_at: float | None) -> list[Piece]:
-        """The pieces that leave because of the time. Gives nothing before `deadline`; calling again is fine."""
+        """The pieces that leave because of the time: none before `deadline`. Calling again is fine."""
         pieces: list[Piece] = []
-        for time, cut in self._due(dry_at):
-            if time <= now and cut is not None and cut[0] > self._start:
-                self._emit(pieces, *cut)
-                if not self.chars_pending:
-                    self._scanner.restart()
-        if pieces:
-            self._since = now if self.chars_pending else None
+        if (idle_at := self._idle_at()) is not None and idle_at <= now:
+            self._emit(pieces, _Cut(self._scanner.end, CutKind.SENTENCE), CutReason.TIMER)
+        if (lead_at := self._lead_at(dry_at)) is not None and lead_at <= now:
+            cut = self._rescuable()
+            assert cut is not None
+            self._emit(pieces, cut, CutReason.LEAD)
+        if (late_at := self._late_at(dry_at)) is not None and late_at <= now:
+            self._emit(pieces, self._late_cut(), CutReason.TIMER)
+        self._settle(pieces, now)
         return pieces
 
-    def _restart(self) -> None:
+    # Cuts that follow from the text.
+
+    def _begin_utterance(self) -> None:
         self._scanner.restart()
-        self._spoken = 0
+        self._emitted = 0
         self._count = 0
-        self._held.clear()
+        self._forced_later = 0
+        self._held: list[_Cut] = []
+        self._seams: list[int] = []
+        self._ended_at = -1
         self._since = None
 
-    def _advance(self) -> list[Piece]:
+    def _read(self) -> list[Piece]:
+        """Go on to the end of the text, a boundary or a forced cut at a time, in the order of what decides them."""
         pieces: list[Piece] = []
         scanner = self._scanner
         while True:
-            limit = min(scanner.end, self._start + self._forced_at() + 1)
+            longest = self._longest()
+            limit = min(scanner.end, self._start + longest + 1)
             boundary = scanner.advance(limit)
             if boundary is not None:
-                if boundary.position <= self._start:
-                    continue
-                self._held.append((boundary.position, boundary.kind))
-                if boundary.position - self._start >= self._threshold(boundary.kind):
-                    reason = (
-                        CutReason.SENTENCE if boundary.kind in _SENTENCE_KINDS else CutReason.CLAUSE
-                    )
-                    self._emit(pieces, boundary.position, boundary.kind, reason)
-            elif limit - self._start > self._forced_at():
-                position, kind = self._best_cut(self._forced_at())
-                self._emit(pieces, position, kind, CutReason.SIZE)
-            else:
+                cut = _Cut(boundary.position, boundary.kind)
+                length = cut.position - self._start
+                if length > 0 and self._is_speakable(cut):
+                    if length >= self._shortest(cut.kind):
+                        sentence = cut.kind in _SENTENCES
+                        self._emit(
+                            pieces, cut, CutReason.SENTENCE if sentence else CutReason.CLAUSE
+                        )
+                    else:
+                        self._held.append(cut)
+            elif limit - self._start <= longest:
                 return pieces
+            else:
+                forced = self._forced_cut(longest)
+                if forced is None:
+                    self._forced_later += max(1, self._params.first_chars_max // 4)
+                else:
+                    self._emit(pieces, forced, CutReason.SIZE)
 
-    def _forced_at(self) -> int:
+    def _is_first(self) -> bool:
         params = self._params
-        if self._spoken or not params.auto_flush or params.schedule or params.release_chars:
+        return (
+            self._emitted == 0
+            and params.auto_flush
+            and not (params.schedule or params.release_chars)
+        )
+
+    def _longest(self) -> int:
+        """The length at which the pending text is cut wherever it can be."""
+        params = self._params
+        if not self._is_first():
             return params.max_chars
-        return min(params.first_chars_max, params.max_chars)
+        first = max(params.first_chars_max, params.first_chars_min) + self._forced_later
+        return min(first, params.max_chars)
 
-    def _threshold(self, kind: CutKind) -> int:
+    def _shortest(self, kind: CutKind) -> int:
+        """The length from which on a boundary of this kind is used."""
         params = self._params
+        never = params.max_chars + 1
         if not params.auto_flush or params.release_chars:
-            return params.max_chars + 1
-        sentence = kind in _SENTENCE_KINDS
+            return never
+        sentence = kind in _SENTENCES
         if params.schedule:
-            minimum = params.schedule[min(self._count, len(params.schedule) - 1)]
-            return minimum if sentence else params.max_chars + 1
-        if not self._spoken:
-            return 2 if sentence else params.first_chars_min
-        target = _TARGET_CHARS[params.preset]
-        return (params.min_chars or min(self._spoken, target)) if sentence else target
+            return self._scheduled() if sentence else never
+        if self._emitted == 0:
+            return 1 if sentence else params.first_chars_min
+        growth = _GROWTH[params.preset]
+        if sentence:
+            return params.min_chars or max(growth.least, min(2 * self._emitted, growth.most))
+        return max(params.min_chars, growth.clause, 3 * self._emitted)
 
-    def _best_cut(self, longest: int) -> tuple[int, CutKind]:
-        """The best place for a cut that cannot wait, at most `longest` characters into the pending text."""
-        shortest = self._start + int(longest * PIECE_SHARE_MIN)
-        limit = self._start + longest
-        held = [cut for cut in self._held if shortest <= cut[0] <= limit]
-        for kinds in (_SENTENCE_KINDS, (CutKind.SOFT, CutKind.CLAUSE)):
-            for cut in reversed(held):
-                if cut[1] in kinds:
-                    return cut
-        text = self._scanner.slice(self._start, limit)
-        blank = _LAST_BLANK.search(text)
-        if blank is not None and blank.start() > 0:
-            return self._start + blank.start(), CutKind.WORD
-        return limit, CutKind.GRAPHEME
+    def _scheduled(self) -> int:
+        schedule = self._params.schedule
+        return schedule[min(self._count, len(schedule) - 1)]
 
-    def _ends_sentence(self) -> bool:
-        text = self._scanner.slice(self._start, self._scanner.end)
-        return _ENDS_SENTENCE.search(text, max(0, len(text) - 64)) is not None
+    def _forced_cut(self, longest: int) -> _Cut | None:
+        """The best cut at most `longest` characters on; None = there is none yet, and more text may be read."""
+        first = longest < self._params.max_chars
+        shortest = int(longest * CUT_SHARE_MIN)
+        if first:
+            shortest = max(shortest, self._params.first_chars_min)
+        reach = self._start + longest
+        held = [cut for cut in self._held if self._start + shortest <= cut.position <= reach]
+        for kinds in (_SENTENCES, (CutKind.SOFT, CutKind.CLAUSE)):
+            if cuts := [cut for cut in held if cut.kind in kinds]:
+                return cuts[-1]
+        text = self._scanner.slice(self._start, reach + 1)
+        border = phrase_border(text, shortest, self._language)
+        if border is not None:
+            cut = _Cut(self._start + border, CutKind.WORD)
+            if self._is_speakable(cut):
+                return cut
+        if first:
+            return None
+        return _Cut(self._start + (border_before(text, longest) or longest), CutKind.GRAPHEME)
 
-    def _due(self, dry_at: float | None) -> list[tuple[float, tuple[int, CutKind, CutReason] | None]]:
+    def _end_push(self, pieces: list[Piece], gathered: int) -> None:
+        """What the end of a push means, if it means anything."""
         params = self._params
-        if not self.chars_pending or self._since is None or not params.auto_flush:
-            return []
-        due: list[tuple[float, tuple[int, CutKind, CutReason] | None]] = []
-        if params.idle_ms and self._ends_sentence():
-            idle_at = self._pushed_at + params.idle_ms / 1_000
-            due.append((idle_at, (self._scanner.end, CutKind.SENTENCE, CutReason.TIMER)))
-        sentences = [cut for cut in self._held if cut[1] in _SENTENCE_KINDS]
-        if self._spoken and sentences and dry_at is not None:
-            due.append((dry_at - LEAD_MARGIN_S, (*sentences[-1], CutReason.LEAD)))
-        if params.max_delay_ms:
-            late_at = self._since + params.max_delay_ms / 1_000
-            if dry_at is not None:
-                late_at = max(late_at, dry_at - LEAD_MARGIN_S)
-            due.append((late_at, (*self._best_cut(self.chars_pending), CutReason.TIMER)))
-        return due
+        end = self._scanner.end
+        if params.push_boundary is PushBoundary.RELEASE:
+            self._emit(pieces, _Cut(end, CutKind.SENTENCE), CutReason.FLUSH)
+        elif 0 < params.release_chars <= gathered:
+            self._emit(pieces, _Cut(end, CutKind.SENTENCE), CutReason.SIZE)
+        elif params.push_boundary is PushBoundary.AFTER_TERMINATOR and self._scanner.is_complete():
+            cut = _Cut(end, CutKind.SENTENCE)
+            self._scanner.restart()
+            self._held.append(cut)
+            explicit = params.schedule or params.release_chars or params.min_chars
+            adaptive = params.auto_flush and not explicit
+            if adaptive or self.chars_pending >= self._shortest(cut.kind):
+                self._emit(pieces, cut, CutReason.SENTENCE)
+            else:
+                self._ended_at = end
 
-    def _emit(self, pieces: list[Piece], end: int, kind: CutKind, reason: CutReason) -> None:
+    # Cuts that follow from the time.
+
+    def _idle_at(self) -> float | None:
+        params = self._params
+        if not (params.idle_ms and params.auto_flush and self._waits()):
+            return None
+        return self._pushed_at + params.idle_ms / 1_000 if self._scanner.is_complete() else None
+
+    def _lead_at(self, dry_at: float | None) -> float | None:
+        if dry_at is None or self._rescuable() is None:
+            return None
+        return dry_at - LEAD_MARGIN_S
+
+    def _rescuable(self) -> _Cut | None:
+        """Where text was held back only to grow: the last sentence end, or else the last clause worth a piece."""
+        params = self._params
+        if not self._held or not self._emitted or not params.auto_flush:
+            return None
+        if params.schedule or params.release_chars or params.min_chars:
+            return None
+        for cut in reversed(self._held):
+            if cut.kind in _SENTENCES:
+                return cut
+        last = self._held[-1]
+        return last if last.position - self._start >= params.first_chars_min else None
+
+    def _late_at(self, dry_at: float | None) -> float | None:
+        """When waiting ends. While earlier audio still plays, nobody waits; half a word waits twice as long."""
+        params = self._params
+        if not (params.max_delay_ms and params.auto_flush and self._waits()):
+            return None
+        assert self._since is not None
+        pending = self._pending().lstrip()
+        whole = bool(self._held) or len(pending.split(None, 1)) > 1 or pending[-1].isspace()
+        late_at = self._since + params.max_delay_ms / 1_000 * (1 if whole else 2)
+        return late_at if dry_at is None else max(late_at, dry_at - LEAD_MARGIN_S)
+
+    def _late_cut(self) -> _Cut:
+        end = self._scanner.end
+        pending = self._pending()
+        if self._held:
+            return self._held[-1]
+        if not pending[-1].isspace():
+            border = phrase_border(pending, 1, self._language)
+            if border is not None and _SPEAKABLE.search(pending, 0, border):
+                return _Cut(self._start + border, CutKind.WORD)
+        return _Cut(end, CutKind.WORD)
+
+    def _waits(self) -> bool:
+        return self.chars_pending > 0 and _SPEAKABLE.search(self._pending()) is not None
+
+    # Bookkeeping.
+
+    def _pending(self) -> str:
+        return self._scanner.slice(self._start, self._scanner.end)
+
+    def _is_speakable(self, cut: _Cut) -> bool:
+        return _SPEAKABLE.search(self._scanner.slice(self._start, cut.position)) is not None
+
+    def _emit(self, pieces: list[Piece], cut: _Cut, reason: CutReason) -> None:
+        """Make a piece of the pending text up to the cut, and one more at each seam where pushes must not be glued."""
+        while self._seams and self._seams[0] <= cut.position:
+            seam = self._seams.pop(0)
+            if self._start < seam < cut.position:
+                self._emit_piece(pieces, _Cut(seam, CutKind.SENTENCE), CutReason.SENTENCE)
+        self._emit_piece(pieces, cut, reason)
+        self._held = [held for held in self._held if held.position > cut.position]
+
+    def _emit_piece(self, pieces: list[Piece], cut: _Cut, reason: CutReason) -> None:
+        end, kind = cut
         text = self._scanner.slice(self._start, end)
         speakable = _SPEAKABLE.search(text) is not None
         pieces.append(Piece(text, self._start, end, kind, reason, speakable))
         self._start = end
         if speakable:
-            self._spoken += len(text)
+            self._emitted += len(text)
             self._count += 1
-        self._held = [cut for cut in self._held if cut[0] > end]
+        if end == self._scanner.end:
+            self._scanner.restart()
+
+    def _settle(self, pieces: list[Piece], now: float) -> None:
+        """After a cut, what is left begins to wait anew."""
+        if not self.chars_pending:
+            self._since = None
+        elif pieces:
+            self._since = now

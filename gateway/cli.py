@@ -1,4 +1,4 @@
-"""The command line: `gateway serve`, `say`, `voices`."""
+"""The command line: `gateway serve`, `say`, `voices`, `bench`."""
 
 from __future__ import annotations
 
@@ -131,3 +131,20 @@ def voices_command(language: str | None, as_json: bool, file: Path | None) -> No
         return
     for voice in voices:
         click.echo(f"{voice.id:<24} {voice.language:<12} {voice.model:<10} {voice.name}")
+
+
+@main.command("bench")
+@click.option("--quick", is_flag=True, help="Half a minute instead of three: a look, no figures.")
+@click.option("--model", default="espeak", show_default=True, help="Model that speaks.")
+@click.option(
+    "--json",
+    "file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="File for the result, every figure in it.",
+)
+def bench_command(quick: bool, model: str, file: Path | None) -> None:
+    """Measure a gateway of its own beside the bare engine and print the tables."""
+    from gateway.bench.command import bench
+    from gateway.bench.plan import DEFAULT, QUICK
+
+    bench(msgspec.structs.replace(QUICK if quick else DEFAULT, model=model), file)

@@ -47,7 +47,8 @@ class EspeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ToneConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tones instead of speech: for tests and to measure the gateway itself."""
 
-    sample_rate: Annotated[int, Meta(ge=8_000, le=48_000)] = 22_050
+    sample_rate: Annotated[int, Meta(ge=8_000, le=48_000, multiple_of=10)] = 22_050
+    """A multiple of 10, so that each tone is a whole number of samples long."""
     realtime_factor: Annotated[float, Meta(ge=0, le=100)] = 0.0
     """Time that a second of audio takes to make; 0 = as fast as possible."""
     first_delay_ms: Annotated[int, Meta(ge=0, le=60_000)] = 0
@@ -68,18 +69,21 @@ class AudioConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Threads that encode; 0 = one per core."""
 
 
-Bounds = tuple[float, float]
+Speed = Annotated[float, Meta(ge=0.5, le=5.0)]
+Pitch = Annotated[float, Meta(ge=-12.0, le=12.0)]
+Volume = Annotated[float, Meta(ge=0.0, le=2.0)]
 
 
 class ControlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a model can do on one route, as [lowest, highest]; a control that is left out it has not."""
 
-    speed: Bounds | None = None
-    pitch: Bounds | None = None
-    volume: Bounds | None = None
+    speed: tuple[Speed, Speed] | None = None
+    pitch: tuple[Pitch, Pitch] | None = None
+    volume: tuple[Volume, Volume] | None = None
 
 
-FULL = ControlsConfig(speed=(0.5, 4.0), pitch=(-12.0, 12.0), volume=(0.0, 2.0))
+FULL = ControlsConfig(speed=(0.5, 4.0), pitch=(-9.0, 9.0), volume=(0.0, 2.0))
+"""What espeak-ng can do; beyond that it would take the limit without a word."""
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,7 +142,7 @@ def load_config(environment: Mapping[str, str], file: Path | None = None) -> Con
         if variable.startswith(ENVIRONMENT_PREFIX) and variable != FILE_VARIABLE:
             path = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
             _set(values, path, value, variable)
-    config = _convert(values, "configuration", strict=False)
+    config = _convert(values, "environment", strict=False)
     _check(config)
     return config
 

@@ -4,14 +4,15 @@ Every worker is a copy of the same untouched state. So equal orders give equal a
 an order does to its process ends with that process. A worker is forked ahead of its order; it announces itself by handing
 the server one end of a socket and a handle (pidfd) to end it by, both over the nursery's control socket.
 
-The nursery serves until the control socket closes. Linux only. Needs nothing but the standard library, because each
-import makes each fork dearer.
+The nursery serves until the control socket closes. None of the processes outlives the server, not even a stopped one.
+Linux only. Needs nothing but the standard library, because each import makes each fork dearer.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import os
 import resource
@@ -43,19 +44,21 @@ class Refused(Exception):
 def serve(control: socket.socket, work: Work) -> None:
     """Fork a worker for each `FORK` until the control socket closes.
 
-    Returns when the last worker has gone. A worker calls `work(order, send)` once with the order's payload and a function that sends whole frames, then says
-    FINISHED (or REFUSED) and exits. Call this when the process is as ready as it can be: workers inherit everything.
+    A worker calls `work(order, send)` once, with the order's payload and a function that sends whole frames, then says
+    FINISHED (or REFUSED) and exits. Returns when the last worker has gone. Call this when the process is as ready as it
+    can be: workers inherit everything.
     """
+    die_with_parent = functools.partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     _confine()
-    prctl = ctypes.CDLL(None).prctl
-    parent = os.getpid()
+    nursery = os.getpid()
     gc.collect()
     gc.freeze()
     gc.disable()
     while control.recv(1):
         if os.fork() == 0:
-            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() == parent:
+            die_with_parent()
+            if os.getppid() == nursery:
                 _be_a_worker(control, work)
             os._exit(0)
     with contextlib.suppress(ChildProcessError):

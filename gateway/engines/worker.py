@@ -148,8 +148,6 @@ class Worker:
                 outcome = StopAsyncIteration()
             elif kind == REFUSED:
                 outcome = EngineFailed(payload.decode("utf-8", "replace"))
-            if outcome is not None:
-                break
         self._pcm_bytes_left -= len(pcm)
         if self._pcm_bytes_left < 0:
             outcome, pcm = EngineFailed("more audio than one segment may have"), bytearray()

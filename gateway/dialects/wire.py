@@ -2,13 +2,17 @@
 
 msgspec decodes; the standard library is asked again where msgspec refuses, because a JavaScript client that cuts an
 emoji in two escapes a lone surrogate, which msgspec calls truncated input and the JSON grammar (RFC 8259 §8.2) allows.
+Only `text` keeps it, because the next message may bring the other half; elsewhere it becomes U+FFFD, so that whatever
+is echoed can be encoded.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TypeVar, get_args
+from collections.abc import Iterator
+from itertools import islice
+from typing import Never, TypeVar, get_args
 
 import msgspec
 
@@ -17,6 +21,11 @@ from gateway.core.errors import InvalidMessage, InvalidValue, TextMissing
 T = TypeVar("T", bound=msgspec.Struct)
 _PATH = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+UNKNOWN_FIELDS_NAMED_MAX = 8
+"""Unknown fields of one message that are named; who sends more learns of the rest when these are gone."""
+UNKNOWN_FIELD_CHARS_MAX = 64
+"""Characters of such a name that are repeated."""
 
 
 def decode_object(data: str | bytes) -> dict[str, object]:
@@ -25,7 +34,11 @@ def decode_object(data: str | bytes) -> dict[str, object]:
         value = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         try:
-            value = json.loads(data)  # noqa: TID251  # the only reader of lone surrogates
+            value = json.loads(  # noqa: TID251  # the only reader of lone surrogates
+                data if isinstance(data, str) else data.decode(),
+                object_pairs_hook=_without_surrogates,
+                parse_constant=_no_number,
+            )
         except (ValueError, RecursionError) as error:
             raise InvalidMessage(f"not JSON: {error}", allowed="one JSON object") from None
     except RecursionError:
@@ -33,6 +46,20 @@ def decode_object(data: str | bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise InvalidMessage("not a JSON object", allowed="one JSON object")
     return value
+
+
+def _without_surrogates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    return {
+        _LONE_SURROGATE.sub("\ufffd", name): _LONE_SURROGATE.sub("\ufffd", value)
+        if isinstance(value, str) and name != "text"
+        else value
+        for name, value in pairs
+    }
+
+
+def _no_number(name: str) -> Never:
+    """The standard library would take NaN and the infinities, which JSON has not (RFC 8259 §6)."""
+    raise ValueError(f"{name} is no number")
 
 
 def convert(value: dict[str, object], type_: type[T]) -> T:
@@ -53,15 +80,18 @@ def convert(value: dict[str, object], type_: type[T]) -> T:
 
 
 def unknown_fields(value: dict[str, object], type_: type[msgspec.Struct]) -> tuple[str, ...]:
-    """Paths of the fields of `value` that the struct and those inside it do not have."""
+    """Paths of the fields of `value` that the struct and those inside it do not have, as many as are named."""
+    unknown = islice(_unknown_fields(value, type_), UNKNOWN_FIELDS_NAMED_MAX)
+    return tuple(path[:UNKNOWN_FIELD_CHARS_MAX] for path in unknown)
+
+
+def _unknown_fields(value: dict[str, object], type_: type[msgspec.Struct]) -> Iterator[str]:
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(type_)}
-    unknown: list[str] = []
     for name, inner in value.items():
         if name not in fields:
-            unknown.append(name)
+            yield name
         elif isinstance(inner, dict) and (nested := _struct_in(fields[name])) is not None:
-            unknown.extend(f"{name}.{path}" for path in unknown_fields(inner, nested))
-    return tuple(unknown)
+            yield from (f"{name}.{path}" for path in _unknown_fields(inner, nested))
 
 
 def _members(annotation: object) -> list[object]:

@@ -198,7 +198,8 @@ class _Answer:
                     {"type": "http.response.body", "body": event.data, "more_body": True}
                 )
             case Warned():
-                self._warnings.append(event.code)
+                if event.code not in self._warnings:
+                    self._warnings.append(event.code)
             case _:
                 pass
 

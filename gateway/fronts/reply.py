@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import secrets
 from collections.abc import Iterable
 
 from starlette.types import Send
 
-from gateway.core.errors import Problem
+from gateway.core.errors import MethodNotAllowed, Problem
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -20,24 +21,30 @@ EVERY_ANSWER: Headers = [
 """Nothing of ours may be stored, guessed at, or held back by a proxy."""
 
 
+_NOT_FOR_HEADERS = re.compile(r"[^\x20-\x7e]")
+
+
 def new_request_id() -> str:
     """A name for one request or connection, for logs and support."""
     return f"req_{secrets.token_hex(12)}"
 
 
 def headers(request_id: str, media_type: str, more: Iterable[tuple[str, str]] = ()) -> Headers:
-    """The headers of an answer."""
+    """The headers of an answer. What a header cannot carry, in names that callers made up, becomes a question mark."""
     return [
         (b"content-type", media_type.encode()),
         (b"x-request-id", request_id.encode()),
         *EVERY_ANSWER,
-        *((name.encode(), value.encode("latin-1", "replace")) for name, value in more),
+        *((name.encode(), _NOT_FOR_HEADERS.sub("?", value).encode()) for name, value in more),
     ]
 
 
 def error_headers(problem: Problem, request_id: str) -> Headers:
-    """The headers of an error in JSON, with Retry-After (seconds, rounded up: RFC 9110 §10.2.3) where it helps."""
+    """The headers of an error in JSON, with Retry-After (seconds, rounded up: RFC 9110 §10.2.3) where it helps, and
+    with Allow where the method was wrong, which must have it (§15.5.6)."""
     more = []
+    if problem.code == MethodNotAllowed.code and problem.allowed is not None:
+        more.append(("allow", problem.allowed))
     if problem.retry_after_ms is not None:
         more.append(("retry-after", str(math.ceil(problem.retry_after_ms / 1_000))))
     return headers(request_id, "application/json", more)

@@ -87,7 +87,7 @@ class JsonAnswer:
         request_id = new_request_id()
         try:
             if scope["method"] not in {"GET", "HEAD"}:
-                raise MethodNotAllowed(f"{scope['method']} means nothing here", allowed="GET")
+                raise MethodNotAllowed(f"{scope['method']} means nothing here", allowed="GET, HEAD")
             body = msgspec.json.encode(self._answer())
         except GatewayError as error:
             await send_problem(send, error.problem, request_id)

@@ -92,7 +92,9 @@ class _Nursery:
                 return True
             except OSError:
                 return False
-            if not message:
+            if not message or len(fds) < 2:  # The server may have no file descriptor left.
+                for fd in fds:
+                    os.close(fd)
                 return False
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fds[0])
             self.waiting.append(Worker(connection, fds[1]))
@@ -262,7 +264,12 @@ class Pool:
     def _add_nursery(self) -> None:
         if self._closed:
             return
-        nursery = _Nursery(self._command, self._env)
+        try:
+            nursery = _Nursery(self._command, self._env)
+        except OSError as error:  # No file descriptor or no memory for another process.
+            self._failures += 1
+            self._add_nursery_later(str(error))
+            return
         self._nurseries.add(nursery)
         asyncio.get_running_loop().add_reader(nursery.control, self._receive, nursery)
         nursery.ask(self._spares)
@@ -287,10 +294,13 @@ class Pool:
     def _lose(self, nursery: _Nursery) -> None:
         """Put another one in the place of a nursery that is dead or hangs."""
         self._failures = 0 if nursery.has_forked else self._failures + 1
-        pause_ms = min(RESTART_MS_MIN * 2 ** min(self._failures, 20), RESTART_MS_MAX)
-        log.warning("engine nursery lost", extra={"restart_in_ms": pause_ms})
         self._retire(nursery)
         nursery.kill()
+        self._add_nursery_later("lost")
+
+    def _add_nursery_later(self, why: str) -> None:
+        pause_ms = min(RESTART_MS_MIN * 2 ** min(self._failures, 20), RESTART_MS_MAX)
+        log.warning("engine nursery restarts", extra={"why": why, "pause_ms": pause_ms})
         asyncio.get_running_loop().call_later(pause_ms / 1_000, self._add_nursery)
         self._changed.set()
 

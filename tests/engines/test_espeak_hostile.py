@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +67,12 @@ async def test_hostile_text_is_spoken(engine: EspeakEngine, name: str) -> None:
     assert made.end == Finished(7)
 
 
+async def test_the_library_is_never_in_the_server(engine: EspeakEngine) -> None:
+    await make(engine, order(HARMLESS, "en-us"))
+    assert "libespeak" not in memory_map()
+    assert "gateway.engines.espeak_ffi" not in sys.modules
+
+
 async def test_text_after_a_nul_is_spoken(engine: EspeakEngine) -> None:
     made = await make(engine, order("one\0two", "en-us"))
     assert made.words("one\0two") == ["one", "two"]
@@ -94,6 +102,10 @@ async def test_audio_without_end_is_cut_off(engine: EspeakEngine, name: str) -> 
     made = await make(engine, order(LONG[name], "en-us", speed=0.5))
     assert made.code == "engine_failed"
     assert (await make(engine, order(HARMLESS, "en-us"))).end == Finished(7)
+
+
+def memory_map() -> str:
+    return Path("/proc/self/maps").read_text()
 
 
 PIECES = [

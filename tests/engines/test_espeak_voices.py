@@ -114,6 +114,14 @@ async def test_all_voices_are_the_same_each_time_in_any_order(engine: EspeakEngi
     assert [task.result() for task in tasks] == first
 
 
+async def test_every_voice_is_the_same_after_any_other(engine: EspeakEngine) -> None:
+    """Some text of its own script and some that it must spell, first in one direction, then in the other."""
+    text = "Is it 12? नमस्ते 你好 привет"
+    orders = [order(text, voice.id) for voice in engine.info.voices]
+    first = [await make(engine, wanted) for wanted in orders]
+    assert [await make(engine, wanted) for wanted in reversed(orders)] == first[::-1]
+
+
 async def test_two_servers_sound_alike(engine: EspeakEngine) -> None:
     """Also at the 200th order of one and the first of the other."""
     other = EspeakEngine(workers=1)

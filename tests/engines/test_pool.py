@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -103,7 +105,20 @@ async def test_a_nursery_that_never_starts_is_an_error_at_start(
     with pytest.raises(EngineFailed):
         await pool.start()
     await pool.aclose()
-    assert "engine nursery lost" in caplog.messages
+    assert "engine nursery restarts" in caplog.messages
+
+
+async def test_a_server_short_of_file_descriptors_recovers(pool: Pool) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        for nursery in pool._nurseries:
+            os.killpg(nursery.process.pid, signal.SIGKILL)
+        while pool._failures < 2:
+            await pool._change()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (await answer(pool, b"hello")).pcm == b"hello"
 
 
 async def test_a_closed_pool_says_so(pool: Pool) -> None:

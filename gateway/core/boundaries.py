@@ -12,8 +12,9 @@ dot means is decided in `dots`, and which words abbreviate is the judge's busine
 from __future__ import annotations
 
 import re
+from enum import Enum, auto
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from gateway.core import phrases, scripts
 from gateway.core.dots import Dots, abbreviates
@@ -49,30 +50,35 @@ class _Step(NamedTuple):
     kind: CutKind | None = None
 
 
+class _Mark(Enum):
+    """What a mark may end, and so which rule it goes to."""
+
+    CLAUSE = auto()
+    STOP = auto()
+    HARD_STOP = auto()
+    LINE_END = auto()
+    NESTING = auto()
+    BULLET = auto()
+    SPACE = auto()
+
+
 class Scanner:
-    """Finds the boundaries of one stream of text. Positions count code points since construction."""
+    """Finds the boundaries of one stream of text. Positions count code points since construction; `end` is the last."""
 
     def __init__(self, judge: Judge, language: str) -> None:
         self._judge = judge
         self._text = ""
         self._base = 0
+        self.end = 0
         self.restart()
         self.use(language)
 
     def use(self, language: str) -> None:
         """Read what comes next as `language`, a code as `base_language` gives it."""
         self._language = language
-        self._trigger = _trigger(
-            scripts.STOPS + scripts.STOPS_OF.get(language, ""),
-            language in scripts.UNSPACED_LANGUAGES,
-        )
+        self._marks, self._meaning = _marks(language)
         self._dots = Dots(self._judge, language)
         self._closed = phrases.CLOSED_CLASS.get(language, phrases.NOTHING).words
-
-    @property
-    def end(self) -> int:
-        """Characters fed so far."""
-        return self._base + len(self._text)
 
     def slice(self, start: int, end: int) -> str:
         """The characters [start:end), which must not have been given up by `feed`."""
@@ -85,6 +91,7 @@ class Scanner:
         drop = max(0, needed - 1 - self._base)
         self._text = self._text[drop:] + text
         self._base += drop
+        self.end += len(text)
 
     def restart(self) -> None:
         """What follows begins a new text: it is read without regard to what was fed so far."""
@@ -96,23 +103,25 @@ class Scanner:
         """The next boundary that the first `limit` characters show; None = they show no more."""
         text, base = self._text, self._base
         stop = limit - base
-        while found := self._trigger.search(text, self._scan - base, stop):
+        while found := self._marks.search(text, self._scan - base, stop):
             at = found.start()
-            match found.lastgroup:
-                case "clause":
+            match self._meaning[text[at]]:
+                case _Mark.CLAUSE:
                     step = self._clause(at, stop)
-                case "stop":
+                case _Mark.STOP:
                     step = self._stop(at, stop)
-                case "hard":
+                case _Mark.HARD_STOP:
                     step = self._hard_stop(at, stop)
-                case "line":
+                case _Mark.LINE_END:
                     step = self._line_end(at, stop)
-                case "bullet":
-                    step = self._bullet(at, stop)
-                case "space":
-                    step = _Step(at + 1, at, CutKind.CLAUSE) if at + 1 < stop else None
-                case _:
+                case _Mark.NESTING:
                     step = self._nested(at, stop)
+                case _Mark.BULLET:
+                    step = self._bullet(at, stop)
+                case _Mark.SPACE:
+                    step = self._space(at, stop)
+                case never:
+                    assert_never(never)
             if step is None:
                 return None
             self._scan = base + step.resume
@@ -177,6 +186,9 @@ class Scanner:
         text = self._text
         if at + 1 >= stop:
             return None
+        # A dot inside a number, a domain or a file name is by far the most frequent one that ends nothing.
+        if text[at] == "." and _GLUED.match(text, at + 1, stop):
+            return _Step(at + 1)
         if text[at] == "." and (step := self._list_marker(at)):
             return step
         run = _RUN.match(text, at, min(stop, at + AHEAD_CHARS_MAX))
@@ -343,17 +355,30 @@ class Scanner:
 
     def _clause(self, at: int, stop: int) -> _Step | None:
         text = self._text
+        mark, left = text[at], self._left(at)
+        spaced = at > left and text[at - 1].isspace()
+        if mark in scripts.DASHES and not (spaced and text[left:at].strip()):
+            return _Step(at + 1)
         closers = _CLOSERS.match(text, at + 1, min(stop, at + 1 + CLOSERS_MAX))
         assert closers is not None
         end = closers.end()
         if end == stop:
             return None
+        if not text[end].isspace() and mark not in scripts.CLAUSE_MARKS_WIDE:
+            return _Step(at + 1)
         if text[end] in scripts.LINE_ENDS or self._nesting.in_brackets(self._base + at):
             return _Step(at + 1)
-        if text[at] in scripts.DASHES and not text[self._left(at) : at].strip():
-            return _Step(at + 1)
-        self._nesting.read(text[at + 1 : end], self._base + at + 1)
+        if end > at + 1:
+            self._nesting.read(text[at + 1 : end], self._base + at + 1)
         return _Step(end, end, CutKind.CLAUSE)
+
+    def _space(self, at: int, stop: int) -> _Step | None:
+        """A blank between letters of a script that does not separate words."""
+        if at + 1 >= stop:
+            return None
+        if not _UNSPACED_LETTER.match(self._text, at + 1, stop):
+            return _Step(at + 1)
+        return _Step(at + 1, at, CutKind.CLAUSE)
 
     def _bullet(self, at: int, stop: int) -> _Step | None:
         """A bullet inside a line begins an item."""
@@ -369,6 +394,9 @@ class Scanner:
         mark = self._text[at]
         if mark == ")" and at + 1 >= stop:
             return None
+        if mark in scripts.OPENERS and at > self._left(at) and self._text[at - 1] in ":;=":
+            # The mouth of a smiley.
+            return _Step(at + 1)
         self._nesting.read(mark, self._base + at)
         return (mark == ")" and self._list_marker(at)) or _Step(at + 1)
 
@@ -420,28 +448,32 @@ _UNSPACED = "\u2190"
 
 
 @lru_cache(maxsize=8)
-def _trigger(stops: str, unspaced: bool) -> re.Pattern[str]:
-    """What may end something. A look ahead takes the end of the text for a match: the rule then waits."""
-    wide, dashes = _any_of(scripts.CLAUSE_MARKS_WIDE), _any_of(scripts.DASHES)
-    clause = _any_of("".join(mark for mark in scripts.CLAUSE_MARKS if mark not in stops))
-    groups = {
-        "clause": rf"{clause}(?={_RUN_CLOSER}{{0,{CLOSERS_MAX - 1}}}(?:\s|\Z))"
-        rf"|{wide}|(?<=\s){dashes}(?=\s|\Z)",
-        # A dot inside a number, a domain or a file name is by far the most frequent one that ends nothing.
-        "stop": rf"{_any_of(stops.replace('.', ''))}|\.(?![0-9a-z_\u00df-\u0559\u0561-\u1fff])",
-        "hard": _any_of(scripts.HARD_STOPS),
-        "line": _any_of(scripts.LINE_ENDS),
-        "bullet": _any_of(scripts.BULLETS),
-        # A bracket after a colon or so is a smiley's mouth.
-        "nested": rf"(?<![:;=]){_any_of(scripts.OPENERS)}|{_any_of(scripts.CLOSERS + scripts.QUOTES)}",
-    }
+def _marks_of(stops: str, unspaced: bool) -> tuple[re.Pattern[str], dict[str, _Mark]]:
+    meaning = (
+        dict.fromkeys(
+            scripts.CLAUSE_MARKS + scripts.CLAUSE_MARKS_WIDE + scripts.DASHES, _Mark.CLAUSE
+        )
+        | dict.fromkeys(stops, _Mark.STOP)
+        | dict.fromkeys(scripts.HARD_STOPS, _Mark.HARD_STOP)
+        | dict.fromkeys(scripts.LINE_ENDS, _Mark.LINE_END)
+        | dict.fromkeys(scripts.OPENERS + scripts.CLOSERS + scripts.QUOTES, _Mark.NESTING)
+        | dict.fromkeys(scripts.BULLETS, _Mark.BULLET)
+    )
+    pattern = _any_of("".join(meaning))
     if unspaced:
-        groups["space"] = rf"(?<={_UNSPACED_LETTER})[ ](?={_UNSPACED_LETTER}|\Z)"
-    return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in groups.items()))
+        pattern += f"|(?<={_UNSPACED_LETTER.pattern})[ ]"
+    return re.compile(pattern), meaning | {" ": _Mark.SPACE}
 
 
-_UNSPACED_LETTER = "[\u0e00-\u109f\u1780-\u17ff]"
+def _marks(language: str) -> tuple[re.Pattern[str], dict[str, _Mark]]:
+    """What finds the next mark in text of a language, and what each of them may end."""
+    stops = scripts.STOPS + scripts.STOPS_OF.get(language, "")
+    return _marks_of(stops, language in scripts.UNSPACED_LANGUAGES)
+
+
+_UNSPACED_LETTER = re.compile("[\u0e00-\u109f\u1780-\u17ff]")
 """Thai, Lao, Burmese, Khmer."""
+_GLUED = re.compile("[0-9a-z_\u00df-\u0559\u0561-\u1fff]")
 
 _RUN = re.compile(
     rf"{_any_of(scripts.STOPS + scripts.STOPS_ELSEWHERE + scripts.RUN_CLOSERS)}+"

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.core.boundaries import Scanner
+from gateway.core.boundaries import Boundary, Scanner
 from gateway.core.graphemes import border_before
 from gateway.core.judge import SentencexJudge
 from gateway.core.languages import base_language
@@ -70,13 +70,6 @@ class Piece(msgspec.Struct, frozen=True):
     speakable: bool
 
 
-class _Cut(NamedTuple):
-    """A place where the pending text may be cut, and what it looks like there."""
-
-    position: int
-    kind: CutKind
-
-
 class Segmenter:
     """Cuts one stream of text. Times are seconds on the caller's clock, lengths are code points."""
 
@@ -85,8 +78,11 @@ class Segmenter:
         self._start = 0
         self._pushed_at = 0.0
         self._since: float | None = None
+        self._longest = self._sentence_from = self._clause_from = 0
+        self._goes_on = False
+        self._params = params
+        self._language = base_language(language)
         self._begin_utterance()
-        self.reconfigure(params, language)
 
     def reconfigure(self, params: Segmentation, language: str) -> None:
         """Use other parameters from here on. Nothing may be pending; offsets continue."""
@@ -105,16 +101,20 @@ class Segmenter:
         """Append text; returns the pieces that it completes. `more` = the same push goes on in the next call."""
         if not text:
             return []
-        gathered = self.chars_pending + len(text)
+        scanner, start = self._scanner, self._start
+        if not self._goes_on:
+            self._gathered = scanner.end - start
+        self._gathered += len(text)
+        self._goes_on = more
         self._pushed_at = now
         if self._since is None:
             self._since = now
-        if self._ended_at == self._scanner.end and not text[0].isspace():
+        if self._ended_at == scanner.end and not text[0].isspace():
             self._seams.append(self._ended_at)
-        self._scanner.feed(text, self._start)
+        scanner.feed(text, start)
         pieces = self._read()
-        if self.chars_pending and not more:
-            self._end_push(pieces, gathered)
+        if self._push_counts and not more and self._start < scanner.end:
+            self._end_push(pieces)
         self._settle(pieces, now)
         return pieces
 
@@ -122,7 +122,7 @@ class Segmenter:
         """Everything pending leaves; the next text begins a new utterance. Without pending text, gives nothing."""
         pieces: list[Piece] = []
         if self.chars_pending:
-            self._emit(pieces, _Cut(self._scanner.end, CutKind.SENTENCE), reason)
+            self._emit(pieces, Boundary(self._scanner.end, CutKind.SENTENCE), reason)
         self._begin_utterance()
         return pieces
 
@@ -149,7 +149,7 @@ class Segmenter:
         """The pieces that leave because of the time: none before `deadline`. Calling again is fine."""
         pieces: list[Piece] = []
         if (idle_at := self._idle_at()) is not None and idle_at <= now:
-            self._emit(pieces, _Cut(self._scanner.end, CutKind.SENTENCE), CutReason.TIMER)
+            self._emit(pieces, Boundary(self._scanner.end, CutKind.SENTENCE), CutReason.TIMER)
         if (lead_at := self._lead_at(dry_at)) is not None and lead_at <= now:
             cut = self._rescuable()
             assert cut is not None
@@ -165,77 +165,76 @@ class Segmenter:
         self._scanner.restart()
         self._emitted = 0
         self._count = 0
-        self._forced_later = 0
-        self._held: list[_Cut] = []
+        self._speakable_at = self._mute_until = -1
+        self._held: list[Boundary] = []
         self._seams: list[int] = []
         self._ended_at = -1
+        self._gathered = 0
+        self._goes_on = False
         self._since = None
+        self._measure()
 
     def _read(self) -> list[Piece]:
         """Go on to the end of the text, a boundary or a forced cut at a time, in the order of what decides them."""
         pieces: list[Piece] = []
         scanner = self._scanner
+        end = scanner.end
         while True:
-            longest = self._longest()
-            limit = min(scanner.end, self._start + longest + 1)
-            boundary = scanner.advance(limit)
+            beyond = self._start + self._longest + 1
+            boundary = scanner.advance(min(end, beyond))
             if boundary is not None:
-                cut = _Cut(boundary.position, boundary.kind)
-                length = cut.position - self._start
-                if length > 0 and self._is_speakable(cut):
-                    if length >= self._shortest(cut.kind):
-                        sentence = cut.kind in _SENTENCES
-                        self._emit(
-                            pieces, cut, CutReason.SENTENCE if sentence else CutReason.CLAUSE
-                        )
-                    else:
-                        self._held.append(cut)
-            elif limit - self._start <= longest:
+                self._consider(pieces, boundary)
+            elif end < beyond:
                 return pieces
             else:
-                forced = self._forced_cut(longest)
-                if forced is None:
-                    self._forced_later += max(1, self._params.first_chars_max // 4)
-                else:
-                    self._emit(pieces, forced, CutReason.SIZE)
+                self._force(pieces)
 
-    def _is_first(self) -> bool:
+    def _consider(self, pieces: list[Piece], cut: Boundary) -> None:
+        """Use a boundary, or hold it for later."""
+        length = cut.position - self._start
+        if length <= 0 or not self._is_speakable(cut.position):
+            return
+        if cut.kind in _SENTENCES:
+            if length >= self._sentence_from:
+                self._emit(pieces, cut, CutReason.SENTENCE)
+                return
+        elif length >= self._clause_from:
+            self._emit(pieces, cut, CutReason.CLAUSE)
+            return
+        self._held.append(cut)
+
+    def _force(self, pieces: list[Piece]) -> None:
+        """The pending text is longer than it should be."""
+        forced = self._forced_cut(self._longest)
+        if forced is not None:
+            self._emit(pieces, forced, CutReason.SIZE)
+        else:
+            self._longest += max(1, self._params.first_chars_max // 4)
+            self._longest = min(self._longest, self._params.max_chars)
+
+    def _measure(self) -> None:
+        """Set from which length on the next piece may end in a sentence or a clause, and where it is cut at last."""
         params = self._params
-        return (
-            self._emitted == 0
-            and params.auto_flush
-            and not (params.schedule or params.release_chars)
+        self._push_counts = (
+            params.push_boundary is not PushBoundary.NONE or params.release_chars > 0
         )
-
-    def _longest(self) -> int:
-        """The length at which the pending text is cut wherever it can be."""
-        params = self._params
-        if not self._is_first():
-            return params.max_chars
-        first = max(params.first_chars_max, params.first_chars_min) + self._forced_later
-        return min(first, params.max_chars)
-
-    def _shortest(self, kind: CutKind) -> int:
-        """The length from which on a boundary of this kind is used."""
-        params = self._params
-        never = params.max_chars + 1
+        cap = params.max_chars
+        never = cap + 1
+        self._longest, self._sentence_from, self._clause_from = cap, never, never
         if not params.auto_flush or params.release_chars:
-            return never
-        sentence = kind in _SENTENCES
+            return
         if params.schedule:
-            return self._scheduled() if sentence else never
-        if self._emitted == 0:
-            return 1 if sentence else params.first_chars_min
-        growth = _GROWTH[params.preset]
-        if sentence:
-            return params.min_chars or max(growth.least, min(2 * self._emitted, growth.most))
-        return max(params.min_chars, growth.clause, 3 * self._emitted)
+            self._sentence_from = params.schedule[min(self._count, len(params.schedule) - 1)]
+        elif self._emitted == 0:
+            self._longest = min(cap, max(params.first_chars_max, params.first_chars_min))
+            self._sentence_from, self._clause_from = 1, params.first_chars_min
+        else:
+            growth = _GROWTH[params.preset]
+            grown = max(growth.least, min(2 * self._emitted, growth.most))
+            self._sentence_from = params.min_chars or grown
+            self._clause_from = max(params.min_chars, growth.clause, 3 * self._emitted)
 
-    def _scheduled(self) -> int:
-        schedule = self._params.schedule
-        return schedule[min(self._count, len(schedule) - 1)]
-
-    def _forced_cut(self, longest: int) -> _Cut | None:
+    def _forced_cut(self, longest: int) -> Boundary | None:
         """The best cut at most `longest` characters on; None = there is none yet, and more text may be read."""
         first = longest < self._params.max_chars
         shortest = int(longest * CUT_SHARE_MIN)
@@ -249,28 +248,28 @@ class Segmenter:
         text = self._scanner.slice(self._start, reach + 1)
         border = phrase_border(text, shortest, self._language)
         if border is not None:
-            cut = _Cut(self._start + border, CutKind.WORD)
-            if self._is_speakable(cut):
+            cut = Boundary(self._start + border, CutKind.WORD)
+            if self._is_speakable(cut.position):
                 return cut
         if first:
             return None
-        return _Cut(self._start + (border_before(text, longest) or longest), CutKind.GRAPHEME)
+        return Boundary(self._start + (border_before(text, longest) or longest), CutKind.GRAPHEME)
 
-    def _end_push(self, pieces: list[Piece], gathered: int) -> None:
+    def _end_push(self, pieces: list[Piece]) -> None:
         """What the end of a push means, if it means anything."""
         params = self._params
         end = self._scanner.end
         if params.push_boundary is PushBoundary.RELEASE:
-            self._emit(pieces, _Cut(end, CutKind.SENTENCE), CutReason.FLUSH)
-        elif 0 < params.release_chars <= gathered:
-            self._emit(pieces, _Cut(end, CutKind.SENTENCE), CutReason.SIZE)
+            self._emit(pieces, Boundary(end, CutKind.SENTENCE), CutReason.FLUSH)
+        elif 0 < params.release_chars <= self._gathered:
+            self._emit(pieces, Boundary(end, CutKind.SENTENCE), CutReason.SIZE)
         elif params.push_boundary is PushBoundary.AFTER_TERMINATOR and self._scanner.is_complete():
-            cut = _Cut(end, CutKind.SENTENCE)
+            cut = Boundary(end, CutKind.SENTENCE)
             self._scanner.restart()
             self._held.append(cut)
             explicit = params.schedule or params.release_chars or params.min_chars
             adaptive = params.auto_flush and not explicit
-            if adaptive or self.chars_pending >= self._shortest(cut.kind):
+            if adaptive or self.chars_pending >= self._sentence_from:
                 self._emit(pieces, cut, CutReason.SENTENCE)
             else:
                 self._ended_at = end
@@ -288,7 +287,7 @@ class Segmenter:
             return None
         return dry_at - LEAD_MARGIN_S
 
-    def _rescuable(self) -> _Cut | None:
+    def _rescuable(self) -> Boundary | None:
         """Where text was held back only to grow: the last sentence end, or else the last clause worth a piece."""
         params = self._params
         if not self._held or not self._emitted or not params.auto_flush:
@@ -312,7 +311,7 @@ class Segmenter:
         late_at = self._since + params.max_delay_ms / 1_000 * (1 if whole else 2)
         return late_at if dry_at is None else max(late_at, dry_at - LEAD_MARGIN_S)
 
-    def _late_cut(self) -> _Cut:
+    def _late_cut(self) -> Boundary:
         end = self._scanner.end
         pending = self._pending()
         if self._held:
@@ -320,33 +319,41 @@ class Segmenter:
         if not pending[-1].isspace():
             border = phrase_border(pending, 1, self._language)
             if border is not None and _SPEAKABLE.search(pending, 0, border):
-                return _Cut(self._start + border, CutKind.WORD)
-        return _Cut(end, CutKind.WORD)
+                return Boundary(self._start + border, CutKind.WORD)
+        return Boundary(end, CutKind.WORD)
 
     def _waits(self) -> bool:
-        return self.chars_pending > 0 and _SPEAKABLE.search(self._pending()) is not None
+        return self._is_speakable(self._scanner.end)
 
     # Bookkeeping.
 
     def _pending(self) -> str:
         return self._scanner.slice(self._start, self._scanner.end)
 
-    def _is_speakable(self, cut: _Cut) -> bool:
-        return _SPEAKABLE.search(self._scanner.slice(self._start, cut.position)) is not None
+    def _is_speakable(self, position: int) -> bool:
+        """Whether the pending text has a letter or digit before `position`; no character is searched twice."""
+        if self._speakable_at < self._start:
+            begin = max(self._start, self._mute_until)
+            found = _SPEAKABLE.search(self._scanner.slice(begin, max(begin, position)))
+            if found is None:
+                self._mute_until = max(begin, position)
+                return False
+            self._speakable_at = begin + found.start()
+        return self._speakable_at < position
 
-    def _emit(self, pieces: list[Piece], cut: _Cut, reason: CutReason) -> None:
+    def _emit(self, pieces: list[Piece], cut: Boundary, reason: CutReason) -> None:
         """Make a piece of the pending text up to the cut, and one more at each seam where pushes must not be glued."""
         while self._seams and self._seams[0] <= cut.position:
             seam = self._seams.pop(0)
             if self._start < seam < cut.position:
-                self._emit_piece(pieces, _Cut(seam, CutKind.SENTENCE), CutReason.SENTENCE)
+                self._emit_piece(pieces, Boundary(seam, CutKind.SENTENCE), CutReason.SENTENCE)
         self._emit_piece(pieces, cut, reason)
         self._held = [held for held in self._held if held.position > cut.position]
 
-    def _emit_piece(self, pieces: list[Piece], cut: _Cut, reason: CutReason) -> None:
+    def _emit_piece(self, pieces: list[Piece], cut: Boundary, reason: CutReason) -> None:
         end, kind = cut
         text = self._scanner.slice(self._start, end)
-        speakable = _SPEAKABLE.search(text) is not None
+        speakable = self._is_speakable(end)
         pieces.append(Piece(text, self._start, end, kind, reason, speakable))
         self._start = end
         if speakable:
@@ -354,10 +361,11 @@ class Segmenter:
             self._count += 1
         if end == self._scanner.end:
             self._scanner.restart()
+        self._measure()
 
     def _settle(self, pieces: list[Piece], now: float) -> None:
         """After a cut, what is left begins to wait anew."""
-        if not self.chars_pending:
+        if self._start == self._scanner.end:
             self._since = None
         elif pieces:
             self._since = now

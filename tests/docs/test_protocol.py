@@ -1,0 +1,193 @@
+"""docs/protocol.md has every field, limit, warning and error, with the type, range and default of the code."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from gateway.audio.mp3 import Mp3Encoder
+from gateway.core.errors import GatewayError, all_errors
+from gateway.core.formats import MP3_BITRATES, default_mp3_bitrate
+from gateway.core.limits import Limits
+from gateway.core.params import (
+    HTTP_DEFAULTS,
+    PRESETS,
+    WEBSOCKET_DEFAULTS,
+    BufferingRequest,
+    Defaults,
+    FormatRequest,
+    Parameters,
+    Segmentation,
+)
+from gateway.core.resolve import NEUTRAL
+from gateway.core.vocabulary import CutKind, CutReason, Preset
+from gateway.dialects.native import (
+    AUDIO_HEADER,
+    AUDIO_VERSION,
+    MESSAGES,
+    SUBPROTOCOL,
+    Addressed,
+    SpeechBody,
+    Tagged,
+)
+from gateway.runtime.mux import FRAME_MS, FRAME_MS_SHARED, Verdict
+from gateway.server import PING_S
+from tests.support.checkout import ROOT
+from tests.support.documents import Row, in_words, named, table
+from tests.support.spoken_codes import warning_codes
+
+DOCUMENT = ROOT / "docs" / "protocol.md"
+TEXT = DOCUMENT.read_text(encoding="utf-8")
+CONTROLS = set(NEUTRAL)
+
+
+def rows(heading: str) -> dict[str, Row]:
+    return {named(row): row for row in table(DOCUMENT, heading)}
+
+
+def test_speech_parameters() -> None:
+    described = rows("Speech parameters")
+    assert list(described) == list(Parameters.__struct_fields__)
+    for field in msgspec.structs.fields(Parameters):
+        # The outer bounds of the controls are of no interest: each model has narrower ones.
+        expected = "number" if field.name in CONTROLS else in_words(field.type)
+        assert described[field.name]["type"] == expected
+    for name, neutral in NEUTRAL.items():
+        assert described[name]["default"] == f"`{neutral:g}`"
+    assert described["lead_ms"]["default"] == by_route("lead_ms")
+    assert not HTTP_DEFAULTS.timestamps
+    assert not WEBSOCKET_DEFAULTS.timestamps
+
+
+def by_route(name: str) -> str:
+    def shown(defaults: Defaults) -> str:
+        value = getattr(defaults, name)
+        return f"`{'null' if value is None else value}`"
+
+    return f"HTTP {shown(HTTP_DEFAULTS)}, WebSocket {shown(WEBSOCKET_DEFAULTS)}"
+
+
+def test_format() -> None:
+    described = rows("Format")
+    assert {
+        field.name: in_words(field.type) for field in msgspec.structs.fields(FormatRequest)
+    } == {name: row["type"] for name, row in described.items()}
+    assert described["codec"]["default"] == by_route("codec")
+    assert described["bitrate"]["default"] == (
+        f"`{default_mp3_bitrate(24_000)}`; `{default_mp3_bitrate(12_000)}` below 16 kHz, "
+        f"`{default_mp3_bitrate(32_000)}` from 32 kHz on"
+    )
+    assert len(MP3_BITRATES) == 9
+    assert max(MP3_BITRATES[24_000]) == 160_000
+    assert max(MP3_BITRATES[12_000]) == 64_000
+
+
+def test_buffering() -> None:
+    described = rows("Buffering")
+    assert {
+        field.name: in_words(field.type) for field in msgspec.structs.fields(BufferingRequest)
+    } == {name: row["type"] for name, row in described.items()}
+    assert Segmentation().preset is Preset.BALANCED
+    for name in set(described) - {"preset"}:
+        for preset, segmentation in PRESETS.items():
+            value = msgspec.json.encode(getattr(segmentation, name)).decode().strip('"')
+            assert described[name][f"`{preset}`"] == f"`{value}`"
+
+
+@pytest.mark.parametrize(
+    ("heading", "message", "inherited"),
+    [
+        ("POST /v1/speech", SpeechBody, Parameters),
+        ("Client messages", Addressed, None),
+        ("text", MESSAGES["text"], Addressed),
+        ("clear", MESSAGES["clear"], Addressed),
+    ],
+)
+def test_client_messages(
+    heading: str, message: type[msgspec.Struct], inherited: type[msgspec.Struct] | None
+) -> None:
+    common = inherited.__struct_fields__ if inherited else ()
+    described = rows(heading)
+    fields = [field for field in msgspec.structs.fields(message) if field.name not in common]
+    assert list(described) == [field.name for field in fields]
+    for field in fields:
+        assert described[field.name]["type"] == in_words(field.type)
+        default = "required" if field.required else msgspec.json.encode(field.default).decode()
+        assert described[field.name]["default"].strip("`") == default
+
+
+def test_every_client_message_has_its_heading() -> None:
+    for kind, message in MESSAGES.items():
+        assert f"\n#### {kind}\n" in TEXT
+        more = set(message.__struct_fields__) - {*Addressed.__struct_fields__}
+        assert more in (set(), {"text"}, {"played_ms"}, set(Parameters.__struct_fields__))
+    assert (
+        rows("Client messages")["type"]["meaning"]
+        == "`configure`, `text`, `flush`, `clear`, `end` or `ping`."
+    )
+
+
+@pytest.mark.parametrize("message", Tagged.__subclasses__(), ids=lambda message: message.__name__)
+def test_server_messages(message: type[Tagged]) -> None:
+    heading = str(message.__struct_config__.tag)
+    described = table(DOCUMENT, heading)
+    if heading == "audio":
+        described = table(DOCUMENT, "audio, in base64")
+    fields = msgspec.structs.fields(message)
+    assert [(named(row), row["type"]) for row in described] == [
+        (field.name, in_words(field.type)) for field in fields
+    ]
+
+
+def test_the_words_in_messages() -> None:
+    segment = rows("segment")
+    assert all(f"`{reason}`" in segment["reason"]["meaning"] for reason in CutReason)
+    assert all(f"`{kind}`" in segment["kind"]["meaning"] for kind in CutKind)
+    assert rows("ready")["protocol"]["meaning"] == f"`{SUBPROTOCOL}`."
+
+
+def test_the_header_of_audio_frames() -> None:
+    described = table(DOCUMENT, "audio")
+    assert [row["offset"] for row in described] == ["0", "1", "2", "4", "8", "16"]
+    sizes = {"1": "B", "2": "H", "4": "I", "8": "Q"}
+    assert AUDIO_HEADER.format == ">" + "".join(sizes[row["bytes"]] for row in described)
+    assert described[0]["meaning"] == str(AUDIO_VERSION)
+    assert f"a header of {AUDIO_HEADER.size} bytes" in TEXT
+    assert f"up to {FRAME_MS} ms of audio, or {FRAME_MS_SHARED} ms" in TEXT
+
+
+def test_limits() -> None:
+    described = rows("Limits")
+    assert {name: row["default"] for name, row in described.items()} == {
+        field.name: f"`{field.default}`" for field in msgspec.structs.fields(Limits)
+    }
+
+
+def test_warnings() -> None:
+    assert set(rows("Warnings")) == warning_codes()
+
+
+@pytest.mark.parametrize("error", all_errors(), ids=lambda error: error.code)
+def test_errors(error: type[GatewayError]) -> None:
+    row = rows("Errors")[error.code]
+    assert row["status"] == str(error.status)
+    assert row["fault"] == error.fault
+    assert row["retryable"] == ("yes" if error.retryable else "no")
+    assert row["when"].endswith(".")
+
+
+def test_no_error_is_described_that_is_not() -> None:
+    assert set(rows("Errors")) == {error.code for error in all_errors()}
+
+
+def test_close_codes() -> None:
+    reasons = {row["reason"].strip("`") for row in table(DOCUMENT, "Close codes")}
+    verdicts = {verdict.name.lower() for verdict in Verdict} - {"peer_gone"}
+    assert verdicts <= reasons
+    assert f"pings every {PING_S} s" in TEXT
+
+
+def test_the_delay_of_mp3() -> None:
+    delay = Mp3Encoder.delay_samples
+    assert f"{delay} samples\ntogether" in TEXT or f"{delay}\nsamples together" in TEXT
+    assert f"({delay / 22.05:.0f} ms at 22,050 Hz, {delay / 24:.0f} ms at 24,000 Hz)" in TEXT

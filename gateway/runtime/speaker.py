@@ -65,11 +65,12 @@ class Speaker:
         """The events that go to the wire next, in order. None when there is nothing now; an empty list is progress
         that gave nothing for the wire yet."""
         now = self._clock()
+        deadline = self._deadline(now)  # Before pulling, which counts as handed out what is not even encoded.
         event = self.session.next_event(now)
         if event is None:
             return None
         self._place_orders()
-        return await self._outlet.pass_on(event, self._deadline(now))
+        return await self._outlet.pass_on(event, deadline)
 
     def _deadline(self, now: float) -> float:
         """When the listener runs dry: now for one who has nothing, never for a download that has begun."""

@@ -91,8 +91,8 @@ def segmentation(asked: BufferingRequest) -> Segmentation:
     }
     chosen = msgspec.structs.replace(preset, **given)
     for low, high in (
-        ("first_chars_min", "first_chars_max"),
         ("first_chars_max", "max_chars"),
+        ("first_chars_min", "first_chars_max"),
         ("min_chars", "max_chars"),
         ("release_chars", "max_chars"),
     ):

@@ -228,4 +228,12 @@ PLANTED = (
         "            notes_known, pcm_known = 0, 0\n",
         ("tests/engines",),
     ),
+    Planted(
+        "newcomer-as-download",
+        "a frame counts as handed out before it is asked how urgent it is",
+        "gateway/runtime/speaker.py",
+        "        event = self.session.next_event(now)\n",
+        "        event = self.session.next_event(now)\n        deadline = self._deadline(now)\n",
+        RUNTIME_TESTS,
+    ),
 )

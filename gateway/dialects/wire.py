@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from typing import Never, TypeVar, get_args
 
@@ -86,12 +87,18 @@ def unknown_fields(value: dict[str, object], type_: type[msgspec.Struct]) -> tup
 
 
 def _unknown_fields(value: dict[str, object], type_: type[msgspec.Struct]) -> Iterator[str]:
-    fields = {field.encode_name: field.type for field in msgspec.structs.fields(type_)}
+    fields = _fields(type_)
     for name, inner in value.items():
         if name not in fields:
             yield name
         elif isinstance(inner, dict) and (nested := _struct_in(fields[name])) is not None:
             yield from (f"{name}.{path}" for path in _unknown_fields(inner, nested))
+
+
+@cache
+def _fields(type_: type[msgspec.Struct]) -> dict[str, object]:
+    """The types of a struct's fields by their names on the wire. Finding them out takes longer than decoding does."""
+    return {field.encode_name: field.type for field in msgspec.structs.fields(type_)}
 
 
 def _members(annotation: object) -> list[object]:
@@ -110,7 +117,7 @@ def _allowed(type_: type[msgspec.Struct], path: str) -> str | None:
     """The values of the enumeration at `path`, in words; None where there is none."""
     here: type[msgspec.Struct] | None = type_
     for name in path.split("."):
-        fields = {f.encode_name: f.type for f in msgspec.structs.fields(here)} if here else {}
+        fields = _fields(here) if here else {}
         if name not in fields:
             return None
         here = _struct_in(fields[name])

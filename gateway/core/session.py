@@ -534,6 +534,11 @@ class Session:
         """Seconds of audio that were handed out and not played yet, by the session's own clock."""
         return self._playback.lead_s(now)
 
+    @property
+    def played_by(self) -> float | None:
+        """When everything handed out will have been played, by the session's own clock; None = nothing was."""
+        return self._playback.dry_at
+
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _announce(self, id: str | None, *, first: bool = False) -> None:

@@ -34,6 +34,7 @@ from gateway.dialects.native import decode_request, encode_http_error
 from gateway.fronts.reply import Headers, error_headers, headers, new_request_id, send_json
 from gateway.runtime.house import House
 from gateway.runtime.speaker import Speaker
+from gateway.runtime.stall import Stall
 from gateway.runtime.wake import Wake
 
 FRAME_MS = 500
@@ -107,12 +108,16 @@ class SpeechOverHttp:
                 speaker = house.new_speaker(
                     settings, tasks, wake, frame_ms=FRAME_MS, file=True, whole=asked.whole
                 )
+                stall = Stall(house.limits.send_stall_ms / 1_000, lambda: speaker.session.played_by)
                 gone = tasks.create_task(_disconnected(receive))
                 fed = tasks.create_task(_feed(speaker, asked.text))
-                told = tasks.create_task(self._tell(speaker, wake, answer, whole=asked.whole))
+                told = tasks.create_task(
+                    self._tell(speaker, wake, stall, answer, whole=asked.whole)
+                )
                 await asyncio.wait({gone, told}, return_when=asyncio.FIRST_COMPLETED)
                 gone.cancel()
                 told.cancel()
+                stall.close()
                 fed.cancel()
                 speaker.submit(Abort())
             return None if told.cancelled() else told.result()
@@ -120,11 +125,9 @@ class SpeechOverHttp:
             house.admission.close_context()
 
     async def _tell(
-        self, speaker: Speaker, wake: Wake, answer: _Answer, *, whole: bool
+        self, speaker: Speaker, wake: Wake, stall: Stall, answer: _Answer, *, whole: bool
     ) -> Problem | None:
         """Pull events and send their audio. Gives the problem that ended it before anything was sent."""
-        stall_s = self._house.limits.send_stall_ms / 1_000
-        now = asyncio.get_running_loop().time
         while True:
             events = await speaker.next_events()
             if events is None:
@@ -140,8 +143,7 @@ class SpeechOverHttp:
                     case _:
                         pass
                 try:
-                    async with asyncio.timeout(stall_s + speaker.session.lead_s(now())):
-                        await answer.take(event, whole=whole)
+                    await stall.bound(answer.take(event, whole=whole))
                 except TimeoutError:
                     log.warning("send_stalled", extra={"request_id": answer.request_id})
                     return None

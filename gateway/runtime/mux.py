@@ -36,6 +36,7 @@ from gateway.core.session import Session
 from gateway.dialects.base import Adjust, Conversation, Frame, Hello, NotUnderstood, Ping, Said
 from gateway.runtime.house import House
 from gateway.runtime.speaker import Speaker
+from gateway.runtime.stall import Stall
 from gateway.runtime.wake import Wake
 
 FRAME_MS = 200
@@ -72,6 +73,7 @@ class Mux:
         self._ended: OrderedDict[str, Session] = OrderedDict()
         self._replies: deque[Frame] = deque()
         self._wake = Wake()
+        self._stall = Stall(house.limits.send_stall_ms / 1_000, self._played_by)
         self._clock = asyncio.get_running_loop().time
         self._verdict = Verdict.PEER_GONE
 
@@ -97,6 +99,7 @@ class Mux:
                 for context in self._contexts.values():
                     context.speaker.submit(Abort())
         finally:
+            self._stall.close()
             for _ in self._contexts:
                 self._house.admission.close_context()
         return self._verdict
@@ -233,8 +236,7 @@ class Mux:
             while (frames := await self._next_frames()) is not None:
                 for frame in frames:
                     try:
-                        async with asyncio.timeout(self._patience_s()):
-                            await send(frame)
+                        await self._stall.bound(send(frame))
                     except TimeoutError:
                         self._verdict = Verdict.SEND_STALLED
                         return
@@ -280,8 +282,7 @@ class Mux:
         times = (context.speaker.session.deadline() for context in self._contexts.values())
         return min((time for time in times if time is not None), default=None)
 
-    def _patience_s(self) -> float:
-        """How long one send may take: a listener may still be playing what it has, and then some."""
-        now = self._clock()
-        leads = (context.speaker.session.lead_s(now) for context in self._contexts.values())
-        return self._house.limits.send_stall_ms / 1_000 + max(leads, default=0.0)
+    def _played_by(self) -> float | None:
+        """When the last listener will have played what was sent."""
+        times = (context.speaker.session.played_by for context in self._contexts.values())
+        return max((time for time in times if time is not None), default=None)

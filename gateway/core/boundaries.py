@@ -335,7 +335,7 @@ class Scanner:
         if inner is None or inner[1] + text[at] not in self._markers or text[at + 1].isalnum():
             return None
         self._markers = _successors(inner[1], text[at])
-        return _Step(at + 1, inner.start(), CutKind.SENTENCE)
+        return _Step(at + 1, inner.start() - 1, CutKind.SENTENCE)
 
     def _hard_stop(self, at: int, stop: int) -> _Step | None:
         """A mark that ends a sentence whatever follows: ideographic stop, danda and their like."""

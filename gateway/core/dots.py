@@ -16,6 +16,9 @@ from gateway.core.judge import Judge
 
 _SYLLABLES = "\u1100"
 """From here on one character is a syllable or a word and no initial."""
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_ORDINAL = re.compile(r"\d{1,2}(?:\.\d{1,2})?")
+"""Also a day with its month: "24.12."."""
 _ROMAN = re.compile(r"[IVXLC]{2,}")
 _INNER = re.compile(r"[.@]")
 _APOSTROPHE = re.compile("['’]")
@@ -39,8 +42,8 @@ class Dots:
         word = token.lower()
         if not word or (len(word) == 1 and word >= _SYLLABLES):
             return True
-        if word.isdecimal():
-            return None if self._ordinals and len(word) <= 2 else True
+        if _NUMBER.fullmatch(word):
+            return None if self._ordinals and _ORDINAL.fullmatch(word) else True
         if first.isdecimal() and (
             word in scripts.NUMBERED
             or (len(word) <= 2 and word.upper() != word and word not in self._closed)
@@ -74,7 +77,7 @@ class Dots:
         if self._begins_sentence(follower, next_char):
             name = initial and follower.lower() in phrases.NAME_PARTICLES
             return not name or _SPACED_ABBREVIATION.search(before) is not None
-        if word.isdecimal() or _ROMAN.fullmatch(token):
+        if _NUMBER.fullmatch(word) or _ROMAN.fullmatch(token):
             return False
         if word in self._years and _YEAR.search(before):
             return follower[:1].isupper() and before.count(" ") >= scripts.YEAR_WORDS_MIN

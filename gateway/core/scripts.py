@@ -8,9 +8,9 @@ from __future__ import annotations
 
 STOPS = ".!?…‼⁇⁈⁉"
 """Marks that end a sentence only if what follows agrees."""
-HARD_STOPS = "。！？｡．।॥։።፧፨۔؟؞။៕༎᠃\uf8fe"
+HARD_STOPS = "。！？｡．।॥։።፧፨۔؟؞။។៕༎᠃\uf8fe"
 """Marks that end a sentence whatever follows: ideographic, danda, Armenian, Ethiopic, Arabic, Burmese, Khmer, Tibetan."""
-CLAUSE_MARKS = ",;:،؛؍⹁՝፣፤፥፦၊៖·᠂\uf8fd"
+CLAUSE_MARKS = ",;:،؛؍⹁՝፣፤፥፦၊៖·᠂།\uf8fd"
 """Marks that end a clause if a blank follows."""
 CLAUSE_MARKS_WIDE = "、，；：﹐—"
 """Marks that end a clause whatever follows."""

@@ -148,13 +148,12 @@ class Segmenter:
     def tick(self, now: float, dry_at: float | None) -> list[Piece]:
         """The pieces that leave because of the time: none before `deadline`. Calling again is fine."""
         pieces: list[Piece] = []
-        if (idle_at := self._idle_at()) is not None and idle_at <= now:
+        cut = self._rescuable()
+        if _is_due(self._idle_at(), now):
             self._emit(pieces, Boundary(self._scanner.end, CutKind.SENTENCE), CutReason.TIMER)
-        if (lead_at := self._lead_at(dry_at)) is not None and lead_at <= now:
-            cut = self._rescuable()
-            assert cut is not None
+        elif cut is not None and _is_due(self._lead_at(dry_at), now):
             self._emit(pieces, cut, CutReason.LEAD)
-        if (late_at := self._late_at(dry_at)) is not None and late_at <= now:
+        elif _is_due(self._late_at(dry_at), now):
             self._emit(pieces, self._late_cut(), CutReason.TIMER)
         self._settle(pieces, now)
         return pieces
@@ -369,3 +368,7 @@ class Segmenter:
             self._since = None
         elif pieces:
             self._since = now
+
+
+def _is_due(time: float | None, now: float) -> bool:
+    return time is not None and time <= now

@@ -8,7 +8,8 @@ delay of a boundary is the number of characters fed when its piece came out, les
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -64,9 +65,37 @@ class Score(msgspec.Struct):
         self.delays += other.delays
 
 
+class Sizes(msgspec.Struct):
+    """The pieces of any number of texts: what was fed before the first left, and how long they are."""
+
+    first_fed: list[int] = msgspec.field(default_factory=list)
+    firsts: list[Piece] = msgspec.field(default_factory=list)
+    later_chars: list[int] = msgspec.field(default_factory=list)
+    lossless: int = 0
+
+    @property
+    def first_chars(self) -> list[int]:
+        return [len(piece.text) for piece in self.firsts]
+
+    @property
+    def longest(self) -> int:
+        return max(self.first_chars + self.later_chars)
+
+
 def load(name: str) -> list[Case]:
     """The cases of one data file."""
     return msgspec.json.decode((DATA / f"{name}.json").read_bytes(), type=list[Case])
+
+
+@cache
+def sets() -> dict[str, list[Case]]:
+    """Every set by name, the golden rules in two: English and the rest."""
+    golden = load("pysbd_golden")
+    names = sorted(path.stem for path in DATA.glob("*.json") if path.stem != "MANIFEST")
+    return {
+        "golden_english": [case for case in golden if case.lang == "en"],
+        "golden_other": [case for case in golden if case.lang != "en"],
+    } | {name: load(name) for name in names if name != "pysbd_golden"}
 
 
 def stream(case: Case, params: Segmentation, seed: int) -> Iterator[tuple[Piece, int]]:
@@ -137,6 +166,28 @@ def score_all(cases: list[Case], params: Segmentation = SENTENCES) -> Score:
     for number, case in enumerate(cases):
         total.add(score(case, number, params))
     return total
+
+
+def pool(scores: Mapping[str, Score]) -> Score:
+    """The sum over the treebanks; Thai writes no sentence ends."""
+    total = Score()
+    for name, one in scores.items():
+        if name.startswith("ud_") and "thai" not in name:
+            total.add(one)
+    return total
+
+
+def sizes_all(cases: list[Case], params: Segmentation) -> Sizes:
+    """The pieces of all cases; the seed of a case is its number."""
+    sizes = Sizes()
+    for number, case in enumerate(cases):
+        pieces = list(stream(case, params, number))
+        first, fed = pieces[0]
+        sizes.firsts.append(first)
+        sizes.first_fed.append(fed)
+        sizes.later_chars += [len(piece.text) for piece, _ in pieces[1:]]
+        sizes.lossless += "".join(piece.text for piece, _ in pieces) == case.text
+    return sizes
 
 
 def percentile(values: list[int], share: float) -> int:

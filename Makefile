@@ -43,4 +43,4 @@ bench:
 
 lock:  ## Resolve pyproject.toml again (needs uv); UPGRADE=1 takes the newest versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) -o requirements.lock
-	$(LOCK) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra bench --group dev -c requirements.lock -o requirements-dev.lock

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import numpy as np
-from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # It comes without types.
+from hdrh.histogram import HdrHistogram
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 BEYOND_MIN = 10

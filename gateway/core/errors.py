@@ -1,31 +1,31 @@
 """Every way the gateway says no, as one tree. The code is stable; the dialect chooses the vendor's words.
 
-    GatewayError
-    ├── CallerError                        the caller must change the request
-    │   ├── InvalidMessage                 invalid_message     400  not JSON, not an object, no type
-    │   ├── InvalidValue                   invalid_value       422  wrong type or out of range, `field` names it
-    │   ├── TextMissing                    text_missing        422  no text, or an empty one
-    │   ├── TextTooLong                    text_too_long       413  more characters than one request may carry
-    │   ├── MessageTooLarge                message_too_large   413  more bytes than one message may carry
-    │   ├── UnknownVoice                   unknown_voice       404  with near matches
-    │   ├── UnknownModel                   unknown_model       404  with near matches
-    │   ├── Unsupported                    unsupported         422  a real control that this model or route has not
-    │   ├── FormatFixed                    format_fixed        409  a setting that cannot change once text is accepted
-    │   ├── InputEnded                     input_ended         409  text, flush or end after the end of input
-    │   ├── ContextUnknown                 context_unknown     404  a command for a context that never was
-    │   ├── TooManyContexts                too_many_contexts   429  per connection
-    │   ├── TextBacklogFull                text_backlog_full   429  too much unspoken text; `allowed` is the room left
-    │   ├── TooManyPending                 too_many_pending    429  too many unanswered commands
-    │   ├── NotFound                       not_found           404  no such path
-    │   └── MethodNotAllowed               method_not_allowed  405
-    └── ServerError                        trying again may help when `retryable`
-        ├── Overloaded                     overloaded          503  admission refused; `retry_after_ms`
-        ├── Draining                       draining            503  the server is going away
-        ├── EngineLost                     engine_lost         503  no worker could be had for the segment
-        ├── EngineTimeout                  engine_timeout      504  a worker hung and was killed
-        ├── SegmentRejected                segment_rejected    500  this text kills the engine each time
-        ├── EngineFailed                   engine_failed       500  the engine said no
-        └── Internal                       internal            500  our bug
+GatewayError
+├── CallerError                        the caller must change the request
+│   ├── InvalidMessage                 invalid_message     400  not JSON, not an object, no type
+│   ├── InvalidValue                   invalid_value       422  wrong type or out of range, `field` names it
+│   ├── TextMissing                    text_missing        422  no text, or an empty one
+│   ├── TextTooLong                    text_too_long       413  more characters than one request may carry
+│   ├── MessageTooLarge                message_too_large   413  more bytes than one message may carry
+│   ├── UnknownVoice                   unknown_voice       404  with near matches
+│   ├── UnknownModel                   unknown_model       404  with near matches
+│   ├── Unsupported                    unsupported         422  a real control that this model or route has not
+│   ├── FormatFixed                    format_fixed        409  a setting that cannot change once text is accepted
+│   ├── InputEnded                     input_ended         409  text, flush or end after the end of input
+│   ├── ContextUnknown                 context_unknown     404  a command for a context that never was
+│   ├── TooManyContexts                too_many_contexts   429  per connection
+│   ├── TextBacklogFull                text_backlog_full   429  too much unspoken text; `allowed` is the room left
+│   ├── TooManyPending                 too_many_pending    429  too many unanswered commands
+│   ├── NotFound                       not_found           404  no such path
+│   └── MethodNotAllowed               method_not_allowed  405
+└── ServerError                        trying again may help when `retryable`
+    ├── Overloaded                     overloaded          503  admission refused; `retry_after_ms`
+    ├── Draining                       draining            503  the server is going away
+    ├── EngineLost                     engine_lost         503  no worker could be had for the segment
+    ├── EngineTimeout                  engine_timeout      504  a worker hung and was killed
+    ├── SegmentRejected                segment_rejected    500  this text kills the engine each time
+    ├── EngineFailed                   engine_failed       500  the engine said no
+    └── Internal                       internal            500  our bug
 """
 
 from __future__ import annotations

@@ -65,9 +65,8 @@ class Speaker:
         """The events that go to the wire next, in order. None when there is nothing now; an empty list is progress
         that gave nothing for the wire yet."""
         now = self._clock()
-        deadline = self._deadline(
-            now
-        )  # Before pulling, which counts as handed out what is not even encoded.
+        # Asked before pulling, which counts as handed out what is not even encoded.
+        deadline = self._deadline(now)
         event = self.session.next_event(now)
         if event is None:
             return None

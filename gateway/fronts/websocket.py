@@ -6,8 +6,10 @@ and a JSON body (the ASGI extension "websocket.http.response").
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
@@ -22,6 +24,8 @@ from gateway.runtime.mux import Mux, Verdict
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 """Close codes of RFC 6455 §7.4.1."""
+CLOSE_MS_MAX = 1_000
+"""How long a close frame may take to leave; a peer that does not read never gets it."""
 
 log = logging.getLogger("gateway.websocket")
 
@@ -38,7 +42,7 @@ class SpeechOverWebSocket:
         await receive()  # websocket.connect, always the first message (ASGI)
         try:
             subprotocol = _negotiate(scope["subprotocols"])
-            query = parse_qs(scope["query_string"].decode("latin-1"))
+            query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
             conversation = NativeConversation(audio_form(query.get("audio", [None])[-1]))
             with self._house.admission.connection():
                 head = headers(request_id, "")[1:]
@@ -71,19 +75,25 @@ class SpeechOverWebSocket:
             kind = "text" if isinstance(frame, str) else "bytes"
             await send({"type": "websocket.send", kind: frame})
 
+        async def end(code: int, reason: str, *frames: Frame) -> None:
+            """Say goodbye to a peer that may be gone, or may have stopped listening."""
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_MS_MAX / 1_000):
+                    for frame in frames:
+                        await give(frame)
+                    await send({"type": "websocket.close", "code": code, "reason": reason})
+
         try:
             verdict = await Mux(self._house, conversation, request_id).run(take, give)
         except ExceptionGroup:
             # The edge of the connection: whatever a task of it died of, the others never hear of it.
             log.exception("connection_crashed", extra={"request_id": request_id})
             problem = Internal("the connection failed; the log knows why").problem
-            for frame in conversation.encode_error(problem, None, None):
-                await give(frame)
-            await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": problem.code})
+            frames = conversation.encode_error(problem, None, None)
+            await end(INTERNAL_ERROR, problem.code, *frames)
             return
         if verdict is not Verdict.PEER_GONE:
-            reason = verdict.name.lower()
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
+            await end(POLICY_VIOLATION, verdict.name.lower())
         log.info(
             "speech_websocket",
             extra={

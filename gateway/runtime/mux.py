@@ -82,7 +82,7 @@ class Mux:
         receive: Callable[[], Awaitable[Frame | None]],
         send: Callable[[Frame], Awaitable[None]],
     ) -> Verdict:
-        """Serve until `receive` gives None (the peer is gone) or a bound is broken.
+        """Serve until `receive` gives None or `send` raises OSError (the peer is gone) or a bound is broken.
 
         When it returns or raises, no task, worker or place of this connection is left.
         """
@@ -202,7 +202,6 @@ class Mux:
         self._house.admission.open_context()
         speaker = self._house.new_speaker(settings, tasks, self._wake, frame_ms=FRAME_MS, id=id)
         self._contexts[name] = _Context(name, parameters, speaker)
-        self._ended.pop(name, None)
         self._share()
         self._wake()
         return self._contexts[name]
@@ -214,6 +213,7 @@ class Mux:
 
     def _close(self, context: _Context) -> None:
         self._forget(context)
+        self._ended.pop(context.name, None)
         self._ended[context.name] = context.speaker.session
         while len(self._ended) > self._house.limits.contexts_ended_kept:
             self._ended.popitem(last=False)
@@ -240,6 +240,8 @@ class Mux:
                     except TimeoutError:
                         self._verdict = Verdict.SEND_STALLED
                         return
+                    except OSError:
+                        return  # The peer is gone, and the reader has not heard of it yet.
                 # A send that is taken at once does not suspend; others must get their turn all the same.
                 await asyncio.sleep(0)
             await self._wake.wait(self._deadline())

@@ -21,7 +21,6 @@ HANDSHAKE = (
 )
 TEXT, CLOSE, PING = 0x1, 0x8, 0x9
 RECEIVE_BUFFER_BYTES = 4_096
-"""Of a raw peer: what it does not read, the server notices soon."""
 
 
 def use_engine(server: RunningServer, engine: Engine) -> None:
@@ -79,6 +78,10 @@ class RawPeer:
                 received += part
         return bytes(received)
 
+    def stop_reading(self) -> None:
+        """Leave whatever comes in the kernel, and see no end of the connection either."""
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # sockets' transports have it
+
     def half_close(self) -> None:
         """Say that nothing more will come, and go on listening."""
         self._writer.write_eof()
@@ -95,15 +98,13 @@ class RawPeer:
 
 
 @asynccontextmanager
-async def raw_peer(server: RunningServer, *, reads: bool = True) -> AsyncIterator[RawPeer]:
-    """Connect; `reads=False` = whatever comes stays in a small kernel buffer."""
-    connection = socket.socket()
+async def raw_peer(server: RunningServer) -> AsyncIterator[RawPeer]:
+    """Connect, with a small receive buffer: what is not read, the server notices soon."""
+    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     connection.setblocking(False)
     await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", server.port))
     reader, writer = await asyncio.open_connection(sock=connection, limit=2**20)
-    if not reads:
-        writer.transport.pause_reading()  # type: ignore[attr-defined]  # every socket's transport has it
     try:
         yield RawPeer(reader, writer)
     finally:

@@ -42,20 +42,24 @@ def held(house: House) -> Held:
 
 def descendants() -> set[int]:
     """The processes below this one, those that have ended and were not waited for excepted."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            # After the name, which may contain anything but ends at the last parenthesis: state and parent.
-            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                children.setdefault(int(parent), []).append(int(entry.name))
     found: set[int] = set()
     todo = [os.getpid()]
     while todo:
-        below = children.get(todo.pop(), [])
-        found.update(below)
-        todo += below
+        for task in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                todo += [child for child in map(int, task.read_text().split()) if is_alive(child)]
+        found.update(todo)
     return found
+
+
+def is_alive(process: int) -> bool:
+    """True for a process that has not ended; a zombie has."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    # The state follows the name, which may contain anything but ends at the last parenthesis.
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -63,6 +67,16 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(SETTLED_WITHIN_S):
         while not condition():  # noqa: ASYNC110  # nobody sets an event when a file is closed
             await asyncio.sleep(LOOK_AGAIN_S)
+
+
+async def at_rest(house: House) -> Held:
+    """What is held once nobody is connected and nothing has changed for ten looks: processes take time to appear."""
+    looks = [held(house)]
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        while looks[-1].connections or looks[-10:] != [looks[-1]] * 10:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            looks.append(held(house))
+    return looks[-1]
 
 
 async def settled(house: House, before: Held) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-ALIASES = {"cmn": "zh", "yue": "zh", "hak": "zh", "nb": "no", "hyw": "hy", "en-us": "en"}
+ALIASES = {"cmn": "zh", "yue": "zh", "hak": "zh", "nb": "no", "hyw": "hy", "hbs": "hr"}
 KNOWN = frozenset(
-    "af am an ar as az ba be bg bn bpy bs ca chr cs cv cy da de el en eo es et eu fa fi fr ga gd gn grc gu haw he hi"
+    "af am an ar as az ba be bg bn bpy bs ca chr cs cv cy da de el en eo es et eu fa fi fo fr ga gd gn grc gu haw he hi"
     " hr ht hu hy ia id io is it ja jbo ka kaa kk kl km kn ko kok ku ky la lb lfn lo lt ltg lv mi mk ml mr ms mt mto my"
     " nci ne nl no nog nn om or pa pap piqd pl pt py qdb qu quc qya ro ru sd shn si sjn sk sl smj sq sr sv sw ta te th"
     " ti tk tn tr tt ug uk ur uz vi xex zh".split()

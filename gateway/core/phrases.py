@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from gateway.core.graphemes import border_before
+
 
 class ClosedClass(NamedTuple):
     """The closed-class words of a language, in lower case; `words` are all of them."""
@@ -259,7 +261,7 @@ def phrase_border(text: str, shortest: int, language: str) -> int | None:
     best, best_rank = None, -10
     for blank in _BLANKS.finditer(text, max(1, shortest), len(text)):
         at = blank.start()
-        if text[at - 1].isspace() or not text[:at].strip():
+        if text[at - 1].isspace() or not text[:at].strip() or border_before(text, at) != at:
             continue
         rank = _rank(text, at, blank.end(), closed, trailing)
         if rank >= best_rank:

@@ -31,6 +31,8 @@ LEAD_MARGIN_S = 0.4
 """Held text leaves so long before the audio runs dry: time for an engine's first audio and the way to the listener."""
 CUT_SHARE_MIN = 0.4
 """A forced cut leaves no less than this share of the longest piece that was allowed."""
+CLUSTER_CHARS = 32
+"""Characters before a mark from which it is told whether a cut after it divides a cluster."""
 
 _SPEAKABLE = re.compile(r"[^\W_]")
 _SENTENCES = (CutKind.PARAGRAPH, CutKind.SENTENCE)
@@ -193,6 +195,11 @@ class Segmenter:
         length = cut.position - self._start
         if length <= 0 or not self._is_speakable(cut.position):
             return
+        around = self._scanner.slice(
+            max(self._start, cut.position - CLUSTER_CHARS), cut.position + 1
+        )
+        if border_before(around, len(around) - 1) < len(around) - 1:
+            return
         if cut.kind in _SENTENCES:
             if length >= self._sentence_from:
                 self._emit(pieces, cut, CutReason.SENTENCE)
@@ -347,7 +354,11 @@ class Segmenter:
             if self._start < seam < cut.position:
                 self._emit_piece(pieces, Boundary(seam, CutKind.SENTENCE), CutReason.SENTENCE)
         self._emit_piece(pieces, cut, reason)
-        self._held = [held for held in self._held if held.position > cut.position]
+        self._held = [
+            held
+            for held in self._held
+            if held.position > cut.position and self._is_speakable(held.position)
+        ]
 
     def _emit_piece(self, pieces: list[Piece], cut: Boundary, reason: CutReason) -> None:
         end, kind = cut

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from gateway.bench.instruments.timeline import Failure, Message, Payload, Timeline, Trouble, clock
 from gateway.bench.instruments.utterance import Consumer, Utterance
@@ -61,12 +62,7 @@ class Hearing:
         """Audio came. Gives the seconds that the transport should not be read; patience begins after them."""
         self.timeline.heard.append(payload)
         self.first_audio.set()
-        form = self.timeline.form
-        duration = (
-            payload.sample_count / form.sample_rate
-            if payload.sample_count is not None
-            else len(payload.data) / form.bytes_per_s
-        )
+        duration = self.timeline.duration_s(payload)
         pause_s = self._pace.pause_s(payload.at, duration)
         self.touch(payload.at + pause_s)
         return pause_s
@@ -99,7 +95,7 @@ class Hearing:
 
     async def until_over(
         self,
-        say: Callable[[Hearing], Awaitable[None]],
+        say: Callable[[Hearing], Coroutine[Any, Any, None]],
         interrupt: Callable[[Hearing], None],
         vanish: Callable[[Hearing], None],
         patience_s: float,
@@ -115,7 +111,7 @@ class Hearing:
                 )
                 if after_s is not None
             ]
-            doing.append(tasks.create_task(self._say(say)))
+            doing.append(tasks.create_task(say(self)))
             while not self.is_over:
                 left_s = self._active + patience_s - clock()
                 try:
@@ -134,9 +130,6 @@ class Hearing:
         if after_s is not None and timeline.finished is not None and timeline.interrupted is None:
             payloads = timeline.payloads
             timeline.interrupted = payloads[0].at + after_s if payloads else None
-
-    async def _say(self, say: Callable[[Hearing], Awaitable[None]]) -> None:
-        await say(self)
 
     async def _when_heard(self, after_s: float, act: Callable[[Hearing], None]) -> None:
         await self.first_audio.wait()

@@ -131,6 +131,12 @@ class Timeline(msgspec.Struct):
         """The audio, in order."""
         return [item for item in self.heard if isinstance(item, Payload)]
 
+    def duration_s(self, payload: Payload) -> float:
+        """How long a payload plays: exactly where its samples are told, else by its size."""
+        if payload.sample_count is None:
+            return len(payload.data) / self.form.bytes_per_s
+        return payload.sample_count / self.form.sample_rate
+
     def messages(self, type: str) -> list[Message]:
         """The messages of one type, in order."""
         return [item for item in self.heard if isinstance(item, Message) and item.type == type]

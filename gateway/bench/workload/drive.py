@@ -1,0 +1,77 @@
+"""Schedules into conversations. An open loop starts every session on time, whatever became of those before it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from gateway.bench.instruments.hearing import sleep_until
+from gateway.bench.instruments.timeline import Timeline, clock
+from gateway.bench.instruments.utterance import Client
+from gateway.bench.workload.schedule import Session, Turn
+
+LEAD_IN_S = 0.1
+"""Between now and the beginning of a schedule, so that its first sessions are not late already."""
+
+RunSession = Callable[[Session, float], Coroutine[Any, Any, None]]
+OnTurn = Callable[[Turn, Timeline], None]
+
+
+async def open_loop(
+    sessions: Sequence[Session], run: RunSession, *, in_flight_max: int
+) -> list[Session]:
+    """Run each session at its moment, beside those that still go on; returns when the last has ended.
+
+    `run` gets the session and its intended start, a moment of `clock`. A session that comes while `in_flight_max` are
+    going on is not run and not delayed: it is given back, as one that this load lost.
+    """
+    begin = clock() + LEAD_IN_S
+    going_on: set[asyncio.Task[None]] = set()
+    lost: list[Session] = []
+    async with asyncio.TaskGroup() as tasks:
+        for session in sessions:
+            intended = begin + session.at_s
+            await sleep_until(intended)
+            if len(going_on) >= in_flight_max:
+                lost.append(session)
+                continue
+            task = tasks.create_task(run(session, intended))
+            going_on.add(task)
+            task.add_done_callback(going_on.discard)
+    return lost
+
+
+async def closed_loop(sessions: Sequence[Session], run: RunSession) -> None:
+    """Run all sessions at once, each as fast as its turns allow; returns when the last has ended."""
+    begin = clock() + LEAD_IN_S
+    async with asyncio.TaskGroup() as tasks:
+        for session in sessions:
+            tasks.create_task(run(session, begin + session.at_s))
+
+
+async def converse(client: Client, session: Session, intended: float, on_turn: OnTurn) -> None:
+    """All turns of a session with one client, which is closed in the end.
+
+    The first turn is meant for `intended`. Each later one is meant for the moment when its caller has heard the one
+    before, or has interrupted it, and has thought. A client that vanishes has no later turns.
+    """
+    try:
+        for turn in session.turns:
+            timeline = await client.speak(turn.utterance, intended)
+            on_turn(turn, timeline)
+            if timeline.vanished:
+                return
+            intended = max(heard_until(timeline), clock()) + turn.think_s
+    finally:
+        client.close()
+
+
+def heard_until(timeline: Timeline) -> float:
+    """When the listener had heard it all, had interrupted, or had seen it fail."""
+    if timeline.interrupted is not None:
+        return timeline.interrupted
+    payloads = timeline.payloads
+    if not payloads:
+        return timeline.intended
+    return payloads[0].at + sum(timeline.duration_s(payload) for payload in payloads)

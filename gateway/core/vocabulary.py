@@ -51,6 +51,18 @@ class Preset(StrEnum):
     QUALITY = "quality"
 
 
+class Cleanup(StrEnum):
+    """What becomes of marks that are written for the eye.
+
+    `OFF`: text goes to the engine as it is. `MARKDOWN`: marks, code blocks, links and emoji are not spoken. `SPEECH`: also,
+    numbers, dates and addresses that engines read badly are written out.
+    """
+
+    OFF = "off"
+    MARKDOWN = "markdown"
+    SPEECH = "speech"
+
+
 class PushBoundary(StrEnum):
     """What the border between two pushes means to the segmenter.
 

@@ -23,6 +23,7 @@ from gateway.fronts.system import JsonAnswer, list_models, list_voices, nothing_
 from gateway.fronts.websocket import SpeechOverWebSocket
 from gateway.runtime.admission import Admission
 from gateway.runtime.house import House
+from gateway.runtime.turns import new_turns
 
 
 def build_engines(config: Config) -> dict[str, Engine]:
@@ -104,6 +105,7 @@ async def open_house(config: Config) -> AsyncIterator[House]:
             farm=farm,
             limits=config.limits,
             admission=Admission(config.limits),
+            turns=new_turns(engines),
         )
 
 

@@ -84,6 +84,8 @@ from gateway.core.vocabulary import CloseReason, CutKind, CutReason
 
 FRAME_MS_FIRST = 60
 """The frame that ends a listener's silence is no longer than this, so that it leaves early."""
+SEGMENT_S = 2.0
+"""What a segment takes to say, roughly."""
 SAMPLE_BYTES = 2
 _NO_PAUSE_KINDS = frozenset({CutKind.WORD, CutKind.GRAPHEME})
 _NO_PAUSE_REASONS = frozenset({CutReason.FLUSH, CutReason.END})
@@ -533,6 +535,10 @@ class Session:
     def lead_s(self, now: float) -> float:
         """Seconds of audio that were handed out and not played yet, by the session's own clock."""
         return self._playback.lead_s(now)
+
+    def ahead_s(self, now: float) -> float:
+        """Seconds of audio that will be heard before the segment ordered next: sent, made, or (guessed) in the making."""
+        return self.lead_s(now) + self._unpulled_ms() / 1_000 + len(self._live) * SEGMENT_S
 
     @property
     def played_by(self) -> float | None:

@@ -13,7 +13,7 @@ from gateway.core.synthesis import Report, Synthesize
 
 class EngineInfo(msgspec.Struct, frozen=True):
     """What an engine is. `sample_rate` in Hz holds for all its voices; `variants` may follow a voice as `voice+variant`;
-    `text_chars_max` is the longest segment text that `synthesize` takes."""
+    `text_chars_max` is the longest segment text that `synthesize` takes, `workers` how many it makes at once."""
 
     name: str
     sample_rate: int
@@ -21,6 +21,7 @@ class EngineInfo(msgspec.Struct, frozen=True):
     default_voice: str
     text_chars_max: int
     variants: frozenset[str] = frozenset()
+    workers: int = 1
 
 
 class Engine(Protocol):

@@ -60,6 +60,7 @@ class EspeakEngine:
 
     def __init__(self, *, workers: int, stall_ms_max: int = STALL_MS_MAX) -> None:
         package_root = Path(gateway.__file__).parents[1]
+        self._workers = workers
         self._pool = Pool(
             [
                 sys.executable,
@@ -116,6 +117,7 @@ class EspeakEngine:
             default_voice=DEFAULT_VOICE,
             text_chars_max=TEXT_CHARS_MAX,
             variants=frozenset(variants),
+            workers=self._workers,
         )
 
     async def synthesize(self, order: Synthesize) -> AsyncGenerator[Report, None]:

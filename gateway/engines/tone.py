@@ -159,6 +159,7 @@ class ToneEngine:
             voices=tuple(Voice(id, name, "en", ("en",)) for id, name in names.items()),
             default_voice=WORDS,
             text_chars_max=500,
+            workers=workers,
         )
 
     @property

@@ -14,6 +14,7 @@ from gateway.engines.base import Engine
 from gateway.runtime.admission import Admission
 from gateway.runtime.outlet import Outlet
 from gateway.runtime.speaker import Speaker
+from gateway.runtime.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class House:
     farm: EncodeFarm
     limits: Limits
     admission: Admission
+    turns: Mapping[str, Turns]
+    """Places at the engines."""
 
     def new_speaker(
         self,
@@ -42,4 +45,4 @@ class House:
         now = asyncio.get_running_loop().time()
         session = Session(settings, self.limits, now, frame_ms=frame_ms, id=id)
         outlet = Outlet(settings, self.farm, whole=whole, container_always=file)
-        return Speaker(session, self.engines, outlet, tasks, wake)
+        return Speaker(session, self.engines, self.turns, outlet, tasks, wake)

@@ -13,6 +13,7 @@ from gateway.core.session import Session
 from gateway.core.synthesis import Abandon, Synthesize
 from gateway.engines.base import Engine
 from gateway.runtime.outlet import Outlet
+from gateway.runtime.turns import Turns
 
 SLICE_CHARS = 2_048
 """Characters that are cut in one go: a millisecond or two."""
@@ -28,12 +29,14 @@ class Speaker:
         self,
         session: Session,
         engines: Mapping[str, Engine],
+        turns: Mapping[str, Turns],
         outlet: Outlet,
         tasks: asyncio.TaskGroup,
         wake: Callable[[], None],
     ) -> None:
         self.session = session
         self._engines = engines
+        self._turns = turns
         self._outlet = outlet
         self._tasks = tasks
         self._wake = wake
@@ -74,28 +77,37 @@ class Speaker:
         return await self._outlet.pass_on(event, deadline)
 
     def _deadline(self, now: float) -> float:
-        """When the listener runs dry: now for one who has nothing, never for a download that has begun."""
-        lead_s = self.session.lead_s(now)
-        if lead_s > 0 and self.session.settings.lead_ms is None:
+        """When what is pulled next must be encoded."""
+        return self._dry_at(self.session.lead_s(now), now)
+
+    def _dry_at(self, ahead_s: float, now: float) -> float:
+        """When a listener with so much audio ahead runs dry: now if there is none, never for a download that has begun."""
+        if ahead_s > 0 and self.session.settings.lead_ms is None:
             return math.inf
-        return now + lead_s
+        return now + ahead_s
 
     def _place_orders(self) -> None:
-        while (order := self.session.next_order(self._clock())) is not None:
+        now = self._clock()
+        needed_by = self._dry_at(self.session.ahead_s(now), now)
+        while (order := self.session.next_order(now)) is not None:
             match order:
                 case Synthesize():
-                    task = self._tasks.create_task(self._perform(order))
+                    task = self._tasks.create_task(self._perform(order, needed_by))
                     self._working[order.segment] = task
                 case Abandon():
                     task_ = self._working.pop(order.segment, None)
                     if task_ is not None:
                         task_.cancel()
+            needed_by = self._dry_at(self.session.ahead_s(now), now)
 
-    async def _perform(self, order: Synthesize) -> None:
+    async def _perform(self, order: Synthesize, needed_by: float) -> None:
         # Looked up now: until there is text a context may be given another model.
-        engine = self._engines[self.session.settings.engine]
+        name = self.session.settings.engine
         try:
-            async with aclosing(engine.synthesize(order)) as reports:
+            async with (
+                self._turns[name].turn(needed_by),
+                aclosing(self._engines[name].synthesize(order)) as reports,
+            ):
                 async for report in reports:
                     self.session.report(report, self._clock())
                     self._wake()

@@ -1,10 +1,11 @@
-"""How urgent each piece of encoding is: newcomers at once, listeners before they run dry, downloads when nobody waits."""
+"""How urgent each segment and each piece of encoding is: newcomers at once, listeners before they run dry, downloads when nobody waits."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -12,10 +13,11 @@ import msgspec
 import pytest
 
 from gateway.audio.farm import EncodeFarm
-from gateway.core.commands import EndInput, PushText
+from gateway.core.commands import Abort, EndInput, PushText
 from gateway.core.events import Closed, Event
 from gateway.core.params import HTTP_DEFAULTS, Parameters
 from gateway.core.resolve import resolve
+from gateway.runtime.turns import Turns
 from gateway.runtime.wake import Wake
 from tests.support.memory import memory_house
 
@@ -60,3 +62,37 @@ async def test_only_what_nobody_waits_for_may_wait(lead_ms: int | None) -> None:
         assert {second, *rest} == {math.inf}
     else:
         assert 0 < second < rest[-1] < math.inf
+
+
+class NotingTurns(Turns):
+    """Turns that note how long each segment might wait."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.waits: list[float] = []
+
+    @asynccontextmanager
+    async def turn(self, needed_by: float) -> AsyncIterator[None]:
+        self.waits.append(needed_by - asyncio.get_running_loop().time())
+        async with super().turn(needed_by):
+            yield
+
+
+@pytest.mark.parametrize("lead_ms", [None, 60_000])
+async def test_the_first_segment_is_needed_now_and_the_others_when_it_has_been_played(
+    lead_ms: int | None,
+) -> None:
+    turns = NotingTurns()
+    async with memory_house() as house, asyncio.TaskGroup() as tasks:
+        settings = resolve(Parameters(), house.catalog, HTTP_DEFAULTS)
+        speaker = replace(house, turns={settings.engine: turns}).new_speaker(
+            msgspec.structs.replace(settings, lead_ms=lead_ms), tasks, Wake(), frame_ms=200
+        )
+        speaker.submit(PushText("Some words that take a few seconds to say. " * 4))
+        speaker.submit(EndInput())
+        await asyncio.sleep(0)
+        speaker.submit(Abort())
+    first, second = turns.waits
+    assert first <= 0
+    assert second > 0
+    assert (second == math.inf) is (lead_ms is None)

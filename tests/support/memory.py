@@ -19,6 +19,7 @@ from gateway.engines.base import Engine
 from gateway.engines.tone import ToneEngine
 from gateway.runtime.admission import Admission
 from gateway.runtime.house import House
+from gateway.runtime.turns import new_turns
 from gateway.runtime.mux import Mux, Verdict
 from tests.support.server import SpeechSocket
 
@@ -53,6 +54,7 @@ async def memory_house(
             farm=farm,
             limits=config.limits,
             admission=Admission(config.limits),
+            turns=new_turns(engines),
         )
     finally:
         for engine in engines.values():

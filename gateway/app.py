@@ -19,6 +19,7 @@ from gateway.engines.base import Engine, EngineInfo
 from gateway.engines.espeak import EspeakEngine
 from gateway.engines.tone import ToneEngine
 from gateway.fronts.http import SpeechOverHttp
+from gateway.fronts.segments import SegmentsOverHttp
 from gateway.fronts.system import JsonAnswer, list_models, list_voices, nothing_here, readiness
 from gateway.fronts.websocket import SpeechOverWebSocket
 from gateway.runtime.admission import Admission
@@ -137,6 +138,7 @@ class Gateway:
         return [
             Route("/v1/speech", SpeechOverHttp(house)),
             WebSocketRoute("/v1/speech", SpeechOverWebSocket(house)),
+            Route("/v1/speech/segments", SegmentsOverHttp(house)),
             Route("/v1/speech/voices", JsonAnswer(lambda: voices)),
             Route("/v1/speech/models", JsonAnswer(lambda: models)),
             Route("/healthz", JsonAnswer(lambda: alive)),

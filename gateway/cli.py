@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 import msgspec
@@ -17,11 +18,20 @@ from msgspec import UNSET
 from gateway import __version__
 from gateway.config import Config, ConfigError, load_config
 from gateway.core.errors import GatewayError
-from gateway.core.params import FormatRequest, Parameters
+from gateway.core.intake import Cut
+from gateway.core.params import BufferingRequest, FormatRequest, Parameters, TextSettings
+from gateway.core.resolve import segmentation
+from gateway.core.vocabulary import Cleanup, Preset
+from gateway.fronts.segments import cut_all
 from gateway.fronts.system import VoiceInfo, list_voices
+from gateway.rehearsal import rehearse
 from gateway.say import CannotPlay, SpeechFailed, codec_for, find_player, say
 
 ConfigFile = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _choice(names: type[StrEnum]) -> click.Choice[str]:
+    return click.Choice([name.value for name in names])
 
 
 def _config(file: Path | None, **server: object) -> Config:
@@ -131,6 +141,48 @@ def voices_command(language: str | None, as_json: bool, file: Path | None) -> No
         return
     for voice in voices:
         click.echo(f"{voice.id:<24} {voice.language:<12} {voice.model:<10} {voice.name}")
+
+
+@main.command("segments")
+@click.argument("file", type=click.File(encoding="utf-8", errors="replace"), default="-")
+@click.option("--language", default="en", show_default=True)
+@click.option("--preset", type=_choice(Preset), default="balanced", show_default=True)
+@click.option("--cleanup", type=_choice(Cleanup), default="off", show_default=True)
+@click.option("--max-chars", type=int, help="No segment is longer.")
+@click.option(
+    "--tokens-per-second",
+    type=click.FloatRange(min=0.1),
+    help="Let the text come at the pace of an LLM, and say when each segment leaves.",
+)
+def segments_command(
+    file: TextIO,
+    language: str,
+    preset: str,
+    cleanup: str,
+    max_chars: int | None,
+    tokens_per_second: float | None,
+) -> None:
+    """Show how FILE (or standard input) would be cut, and why, without speaking it."""
+    text = file.read()
+    asked = BufferingRequest(
+        preset=Preset(preset), max_chars=UNSET if max_chars is None else max_chars
+    )
+    try:
+        settings = TextSettings(
+            language=language, segmentation=segmentation(asked), cleanup=Cleanup(cleanup)
+        )
+    except GatewayError as error:
+        raise click.ClickException(f"{error} ({error.problem.allowed})") from None
+    if tokens_per_second is None:
+        for cut in asyncio.run(cut_all(text, settings)):
+            click.echo(_row(cut))
+        return
+    for leaves_at, came, cut in rehearse(text, settings, tokens_per_second):
+        click.echo(f"{leaves_at:8.2f} s {came:6} chars  {_row(cut)}")
+
+
+def _row(cut: Cut) -> str:
+    return f"{cut.start:6}-{cut.end:<6} {cut.reason:<9} {cut.kind:<9} {cut.text!r}"
 
 
 @main.command("bench")

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.core.vocabulary import Codec, Preset, PushBoundary, Route
+from gateway.core.vocabulary import Cleanup, Codec, Preset, PushBoundary, Route
 
 # --- what a caller may say -------------------------------------------------------------------------------------------
 
@@ -56,6 +56,8 @@ class Parameters(msgspec.Struct, frozen=True):
     volume: Number | UnsetType = UNSET
     format: FormatRequest | UnsetType = UNSET
     buffering: BufferingRequest | UnsetType = UNSET
+    cleanup: Cleanup | UnsetType = UNSET
+    code_notice: bool | UnsetType = UNSET
     timestamps: bool | UnsetType = UNSET
     lead_ms: Annotated[int, Meta(ge=100, le=600_000)] | UnsetType | None = UNSET
 
@@ -164,19 +166,26 @@ PRESETS: Mapping[Preset, Segmentation] = {
 """The three rows of the segmentation study."""
 
 
-class Settings(msgspec.Struct, frozen=True):
+class TextSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a context's text becomes segments: what matters before any engine."""
+
+    language: str
+    segmentation: Segmentation = Segmentation()
+    cleanup: Cleanup = Cleanup.OFF
+    code_notice: bool = False
+
+
+class Settings(TextSettings, frozen=True, kw_only=True):
     """The effective settings of a context: complete, judged, and announced to the caller as they are."""
 
     model: str
     engine: str
     engine_rate: int
     voice: str
-    language: str
     speed: float
     pitch: float
     volume: float
     format: Format
-    segmentation: Segmentation
     timestamps: bool
     lead_ms: int | None
 

@@ -29,7 +29,7 @@ from gateway.core.params import (
     Settings,
     Voice,
 )
-from gateway.core.vocabulary import Preset
+from gateway.core.vocabulary import Cleanup, Preset
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -76,6 +76,8 @@ def resolve(asked: Parameters, catalog: Catalog, defaults: Defaults) -> Settings
         volume=_control("volume", asked, model, catalog, defaults),
         format=Format(codec, sample_rate, bitrate),
         segmentation=segmentation(_given(asked.buffering, BufferingRequest())),
+        cleanup=_given(asked.cleanup, Cleanup.OFF),
+        code_notice=_given(asked.code_notice, False),
         timestamps=_given(asked.timestamps, defaults.timestamps),
         lead_ms=_given(asked.lead_ms, defaults.lead_ms),
     )

@@ -61,12 +61,11 @@ from gateway.core.events import (
     Words,
 )
 from gateway.core.heard import History, Spoken
+from gateway.core.intake import Cut, Intake
 from gateway.core.languages import known_language
 from gateway.core.limits import Limits
 from gateway.core.params import Settings
 from gateway.core.playback import Playback
-from gateway.core.segmenter import Piece, Segmenter
-from gateway.core.surrogates import SurrogateJoiner
 from gateway.core.synthesis import (
     Abandon,
     Failed,
@@ -107,6 +106,18 @@ _ACCEPTS: dict[State, frozenset[type[Command]]] = {
     State.CLOSED: frozenset({Abort}),
 }
 
+_SPOKEN_WITH = (
+    "voice",
+    "language",
+    "speed",
+    "pitch",
+    "volume",
+    "segmentation",
+    "cleanup",
+    "code_notice",
+)
+"""Settings that text which is still pending has to be spoken with before they change."""
+
 _EVENTS_COST: dict[type[Command], int] = {Configure: 2, Flush: 1, Clear: 2}
 """Control events that a command may add to those already unpulled."""
 
@@ -116,7 +127,7 @@ class _Segment:
     """A piece of text on its way through an engine to the listener."""
 
     id: int
-    piece: Piece
+    cut: Cut
     voice: VoiceSettings
     chunks: deque[bytes] = field(default_factory=deque)
     offset: int = 0
@@ -124,10 +135,20 @@ class _Segment:
     bytes_unpulled: int = 0
     samples_pulled: int = 0
     marks: deque[Mark] = field(default_factory=deque)
+    """Words that nobody was told of yet, as ranges of `cut.source`."""
+    marked_to: int = 0
     spoken: Spoken | None = None
     """Set when the listener's part of it began."""
     complete: bool = False
     problem: Problem | None = None
+
+    def mark(self, marks: tuple[Mark, ...]) -> None:
+        """Note words of the engine's text as words of the caller's. Several that were written as one are one."""
+        for mark in marks:
+            start, end = self.cut.word(mark.start, mark.end)
+            if self.marked_to <= start < end:
+                self.marks.append(Mark(mark.sample, start, end))
+                self.marked_to = end
 
     def take(self, size: int) -> bytes:
         """Remove up to `size` bytes of audio from the front."""
@@ -165,8 +186,7 @@ class Session:
         self.settings = settings
         self.state = State.CONFIGURING
         self._limits = limits
-        self._segmenter = Segmenter(settings.segmentation, settings.language)
-        self._surrogates = SurrogateJoiner()
+        self._intake = Intake(settings)
         self._line: deque[_Segment | Flush] = deque()
         self._ready: deque[Event] = deque()
         self._waiting: deque[_Segment] = deque()
@@ -175,7 +195,6 @@ class Session:
         self._flushes_in_line = 0
         self._segments = 0
         self._sequence = 0
-        self._chars_accepted = 0
         self._chars_waiting = 0
         self._bytes_unpulled = 0
         self._pulled = 0
@@ -204,19 +223,19 @@ class Session:
             )
         match command:
             case Configure():
-                self._configure(command)
+                self._configure(command, now)
             case PushText():
                 self._push(command, now)
             case Flush():
                 self._open()
-                self._release_all(CutReason.FLUSH)
+                self._release_all(CutReason.FLUSH, now)
                 self._line.append(command)
                 self._flushes_in_line += 1
             case Clear():
                 self._clear(command, now)
             case EndInput():
                 self._end_id = command.id
-                self._end(CloseReason.FINISHED)
+                self._end(CloseReason.FINISHED, now)
             case KeepAlive():
                 pass
             case Abort():
@@ -225,7 +244,7 @@ class Session:
                 assert_never(command)
         self._touch(now)
 
-    def _configure(self, command: Configure) -> None:
+    def _configure(self, command: Configure, now: float) -> None:
         settings, old = command.settings, self.settings
         if self.state is not State.CONFIGURING:
             for name in ("format", "model", "engine", "engine_rate"):
@@ -235,20 +254,16 @@ class Session:
                         field="model" if name.startswith("engine") else name,
                         allowed=str(getattr(old, name)),
                     )
-        if (settings.segmentation, settings.language) != (old.segmentation, old.language) or (
-            _voice(settings) != _voice(old)
-        ):
-            self._release_all(CutReason.FLUSH)
-            self._segmenter.reconfigure(settings.segmentation, settings.language)
+        if any(getattr(settings, name) != getattr(old, name) for name in _SPOKEN_WITH):
+            self._release_all(CutReason.FLUSH, now)
+            self._intake.reconfigure(settings)
         self.settings = settings
         self._announce(command.id)
 
     def _push(self, command: PushText, now: float) -> None:
         self.judge_text(len(command.text))
         self._open()
-        joined = self._surrogates.push(command.text)
-        self._chars_accepted += len(joined)
-        self._enqueue(self._segmenter.push(joined, now, more=command.more))
+        self._enqueue(self._intake.push(command.text, now, more=command.more))
 
     def judge_text(self, chars: int) -> None:
         """Whether so much text may be pushed now. Raises InputEnded, TextMissing, TextTooLong or TextBacklogFull."""
@@ -272,11 +287,10 @@ class Session:
             )
 
     def _clear(self, command: Clear, now: float) -> None:
-        cleared = self._heard(command, now, self._segmenter.clear())
+        cleared = self._heard(command, now, self._intake.clear())
         self._withdraw()
         self._ready.append(cleared)
-        self._surrogates.flush()
-        self._history.reset(self._chars_accepted)
+        self._history.reset(self._intake.chars_accepted)
         self._playback.reset()
 
     def recall(self, command: Clear, now: float) -> Cleared:
@@ -292,7 +306,7 @@ class Session:
             played = command.played_ms * rate / 1_000
         spoken, unheard = self._history.split(int(min(max(played, 0), self._pulled)))
         silent = [
-            entry.piece.text
+            entry.cut.source
             for entry in self._line
             if isinstance(entry, _Segment) and entry.spoken is None
         ]
@@ -301,14 +315,14 @@ class Session:
             sample_end=self._position(),
             heard_from=self._history.heard_from,
             heard_to=self._history.heard_from + len(spoken),
-            text_end=self._chars_accepted,
+            text_end=self._intake.chars_accepted,
             spoken=spoken,
             unspoken=unheard + "".join(silent) + pending,
             estimated=command.played_ms is None,
         )
 
-    def _end(self, reason: CloseReason) -> None:
-        self._release_all(CutReason.END)
+    def _end(self, reason: CloseReason, now: float) -> None:
+        self._release_all(CutReason.END, now)
         self._close_reason = reason
         self.state = State.DRAINING
 
@@ -333,7 +347,7 @@ class Session:
                 segment.bytes_unpulled += len(report.pcm)
                 self._bytes_unpulled += len(report.pcm)
             case Marked():
-                segment.marks.extend(report.marks)
+                segment.mark(report.marks)
             case Finished():
                 segment.complete = True
                 del self._live[segment.id]
@@ -350,17 +364,17 @@ class Session:
         """The next time at which `tick` and pulling may bring something without any further input; None = never."""
         times = [self._idle_at(), self._paced_until()]
         if self.state is State.OPEN:
-            times.append(self._segmenter.deadline(self._dry_at()))
+            times.append(self._intake.deadline(self._dry_at()))
         return min((time for time in times if time is not None), default=None)
 
     def tick(self, now: float) -> None:
         """Let time pass. Early or repeated calls do nothing."""
         if self.state is State.OPEN:
-            self._enqueue(self._segmenter.tick(now, self._dry_at()))
+            self._enqueue(self._intake.tick(now, self._dry_at()))
         idle_at = self._idle_at()
         if idle_at is not None and now >= idle_at:
             if self._idle_warned:
-                self._end(CloseReason.IDLE)
+                self._end(CloseReason.IDLE, now)
             else:
                 self._idle_warned = True
                 self._ready.append(
@@ -404,14 +418,14 @@ class Session:
         ):
             return None
         segment = self._waiting.popleft()
-        self._chars_waiting -= len(segment.piece.text)
         self._live[segment.id] = segment
-        piece = segment.piece
+        cut = segment.cut
+        self._chars_waiting -= len(cut.source)
         return Synthesize(
             segment=segment.id,
-            text=piece.text,
+            text=cut.text,
             voice=segment.voice,
-            pause_after=piece.kind not in _NO_PAUSE_KINDS and piece.reason not in _NO_PAUSE_REASONS,
+            pause_after=cut.kind not in _NO_PAUSE_KINDS and cut.reason not in _NO_PAUSE_REASONS,
         )
 
     # --- events ------------------------------------------------------------------------------------------------------
@@ -446,19 +460,19 @@ class Session:
         return self._finish(head) if head.complete else None
 
     def _begin(self, segment: _Segment) -> Event:
-        piece = segment.piece
-        segment.spoken = Spoken(piece.text, piece.start, self._pulled)
+        cut = segment.cut
+        segment.spoken = Spoken(cut.source, cut.start, self._pulled)
         self._history.begin(segment.spoken)
-        if not piece.speakable:
+        if not cut.speakable:
             self._ready.append(
                 Warned("nothing_speakable", "this text has no letter or digit to speak")
             )
         return SegmentStarted(
             segment=segment.id,
-            text_start=piece.start,
-            text_end=piece.end,
-            reason=piece.reason,
-            kind=piece.kind,
+            text_start=cut.start,
+            text_end=cut.end,
+            reason=cut.reason,
+            kind=cut.kind,
             sample_start=self._position(),
         )
 
@@ -496,7 +510,7 @@ class Session:
         while segment.marks and segment.marks[0].sample < before:
             mark = segment.marks.popleft()
             segment.spoken.marks.append(mark)
-            start = segment.piece.start
+            start = segment.cut.start
             words.append(
                 Word(self._out(origin + mark.sample), start + mark.start, start + mark.end)
             )
@@ -508,12 +522,13 @@ class Session:
         if words is not None:
             return words
         self._line.popleft()
+        segment.cut.forget()
         if segment.problem is not None:
             return SegmentFailed(
                 segment=segment.id,
                 sample_end=self._position(),
-                text_start=segment.piece.start,
-                text_end=segment.piece.end,
+                text_start=segment.cut.start,
+                text_end=segment.cut.end,
                 problem=segment.problem,
             )
         segment.spoken.sample_end = self._pulled
@@ -524,7 +539,7 @@ class Session:
     @property
     def chars_room(self) -> int:
         """Characters that may be pushed now."""
-        pending = self._chars_waiting + self._segmenter.chars_pending
+        pending = self._chars_waiting + self._intake.chars_pending
         return max(0, self._limits.chars_pending_max - pending)
 
     @property
@@ -567,23 +582,19 @@ class Session:
         self._touched = now
         self._idle_warned = False
 
-    def _release_all(self, reason: CutReason) -> None:
+    def _release_all(self, reason: CutReason, now: float) -> None:
         """Everything pending becomes segments."""
-        lone = self._surrogates.flush()
-        if lone:
-            self._chars_accepted += len(lone)
-            self._enqueue(self._segmenter.push(lone, self._touched))
-        self._enqueue(self._segmenter.flush(reason))
+        self._enqueue(self._intake.flush(reason, now))
 
-    def _enqueue(self, pieces: list[Piece]) -> None:
+    def _enqueue(self, cuts: list[Cut]) -> None:
         voice = _voice(self.settings)
-        for piece in pieces:
-            segment = _Segment(self._segments, piece, voice)
+        for cut in cuts:
+            segment = _Segment(self._segments, cut, voice)
             self._segments += 1
             self._line.append(segment)
-            if piece.speakable:
+            if cut.speakable:
                 self._waiting.append(segment)
-                self._chars_waiting += len(piece.text)
+                self._chars_waiting += len(cut.source)
             else:
                 segment.complete = True
 
@@ -604,7 +615,7 @@ class Session:
         self._flushes_in_line = self._chars_waiting = self._bytes_unpulled = 0
 
     def _closed(self, reason: CloseReason) -> Closed:
-        return Closed(reason, self._position(), self._chars_accepted, self._end_id)
+        return Closed(reason, self._position(), self._intake.chars_accepted, self._end_id)
 
     def _events_pending(self) -> int:
         return len(self._ready) + self._flushes_in_line

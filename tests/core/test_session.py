@@ -547,6 +547,8 @@ def test_every_setting_that_is_not_fixed_may_change() -> None:
         "pitch",
         "volume",
         "segmentation",
+        "cleanup",
+        "code_notice",
         "timestamps",
         "lead_ms",
     }

@@ -39,7 +39,7 @@ from gateway.core.params import Format, Segmentation, Settings
 from gateway.core.session import Session, State
 from gateway.core.synthesis import Abandon, Failed, Finished, Marked, Produced, Synthesize
 from gateway.core.timeline import samples_out
-from gateway.core.vocabulary import Codec, PushBoundary
+from gateway.core.vocabulary import Cleanup, Codec, PushBoundary
 from tests.support.sessions import RATE, SAMPLES_PER_CHAR, marks, pcm, segment_in, settings
 
 LIMITS = Limits(
@@ -62,6 +62,9 @@ TEXTS = st.one_of(
             "...",
             "\n\n",
             "😀",
+            "**bold** and `code` ",
+            "\n- item\n```py\nx = 1\n```\n",
+            "on 3/4 for $5.20, ",
             "\ud83d",
             "\ude00",
             " ",
@@ -97,6 +100,7 @@ class SessionMachine(RuleBasedStateMachine):
             ]
         ),
         frame_ms=st.sampled_from([20, 200]),
+        cleanup=st.sampled_from([Cleanup.OFF, *Cleanup]),
     )
     def begin(
         self,
@@ -105,11 +109,15 @@ class SessionMachine(RuleBasedStateMachine):
         out: int,
         segmentation: Segmentation,
         frame_ms: int,
+        cleanup: Cleanup,
     ) -> None:
         self.swarm = swarm
         self.now = 0.0
         self.settings: Settings = settings(
-            lead_ms=lead_ms, format=Format(Codec.PCM_S16LE, out), segmentation=segmentation
+            lead_ms=lead_ms,
+            format=Format(Codec.PCM_S16LE, out),
+            segmentation=segmentation,
+            cleanup=cleanup,
         )
         self.session = Session(self.settings, LIMITS, self.now, frame_ms=frame_ms)
         self.making: dict[int, InTheMaking] = {}
@@ -315,7 +323,8 @@ class SessionMachine(RuleBasedStateMachine):
                 assert told.segment > self.segment_floor
                 assert told.sample_start == self.samples
                 if (order := self.ordered.get(told.segment)) is not None:
-                    assert order.text == self.text[told.text_start : told.text_end]
+                    source = self.text[told.text_start : told.text_end]
+                    assert order.text == source or self.settings.cleanup is not Cleanup.OFF
                 self.open, self.heard_to = told, told.text_end
             case Words():
                 assert self.open is not None

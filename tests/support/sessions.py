@@ -21,7 +21,7 @@ from gateway.core.synthesis import (
     Produced,
     Synthesize,
 )
-from gateway.core.vocabulary import Codec
+from gateway.core.vocabulary import Cleanup, Codec
 
 RATE = 8_000
 SAMPLES_PER_CHAR = 80
@@ -42,6 +42,8 @@ def settings(**changes: object) -> Settings:
         volume=1.0,
         format=Format(Codec.PCM_S16LE, RATE),
         segmentation=Segmentation(),
+        cleanup=Cleanup.OFF,
+        code_notice=False,
         timestamps=True,
         lead_ms=None,
     )
@@ -60,7 +62,7 @@ def pcm(segment: int, samples: int) -> bytes:
 
 def segment_in(audio: bytes) -> set[int]:
     """Which segments' samples are in this audio."""
-    return {int.from_bytes(audio[at : at + 2], "little") - 1 for at in range(0, len(audio), 2)}
+    return {sample - 1 for sample in set(memoryview(audio).cast("h"))}
 
 
 def marks(order: Synthesize) -> tuple[Mark, ...]:

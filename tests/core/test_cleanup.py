@@ -32,7 +32,9 @@ MARKDOWN = [
     ("Press *, then (*).", "Press *, then (*)."),
     ("price* and ~5 and f****", "price* and ~5 and f****"),
     ("*one\ntwo*", "one\ntwo"),
-    ("**open\n\nPress **", "open\n\nPress **"),
+    ("**open\n\nprice**", "open\n\nprice**"),
+    ("**open\n- price**", "open\n\nprice**"),
+    ("x " + "*" * 202 + "y", "x " + "*" * 202 + "y"),
     # Headings, quotes, lists: what is a paragraph for the eye is one for the ear
     ("# Title\ntext", "Title\n\ntext"),
     ("## Title ##\n\ntext", "Title\n\ntext"),
@@ -68,6 +70,7 @@ MARKDOWN = [
     ("[![badge](i.png)](link) text", "badge text"),
     ("Known[1], [2] and f[i].[^3]", "Known[1], [2] and f[i]."),
     ("wait![1] [not](closed", "wait![1] not"),
+    ("[no target](" + "a" * 2_000 + "b) c", "no targetb) c"),
     ("see https://www.example.com/a/b?c=1. Next", "see example.com. Next"),
     ("(http://x.org/a_(b)), WWW.Foo.de!", "(x.org), Foo.de!"),
     ("https://a.org:80/b https:// www. http", "a.org https:// www. http"),

@@ -24,6 +24,7 @@ READINGS = [
     ("ru", "$5", "5 долларов США"),
     # Dates
     ("en", "On 2024-05-17, 05/17/2024 and 17.05.2024.", "On May 17, 2024, May 17, 2024 and May 17, 2024."),
+    ("en-us", "On 04/05/2024", "On April 5, 2024"),
     ("en-gb", "On 04/05/2024", "On 4 May 2024"),
     ("de", "Am 17. Mai 2024, der 1. Mai, vom 03.03.2024", "Am siebzehnten Mai 2024, der erste Mai, vom dritten März 2024"),
     ("fr", "le 17/05/2024", "le 17 mai 2024"),

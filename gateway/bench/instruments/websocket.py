@@ -255,6 +255,8 @@ class _Connection(asyncio.Protocol):
                 self._frame(event)
         if self._protocol.handshake_exc is not None:
             self._rejected(self._protocol.handshake_exc)
+        elif isinstance(self._protocol.parser_exc, EOFError):
+            self._fail(Failure.TRUNCATED, "the connection broke off")
         elif self._protocol.parser_exc is not None:
             self._fail(Failure.PROTOCOL, str(self._protocol.parser_exc))
         self._flush()

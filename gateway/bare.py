@@ -33,6 +33,9 @@ from gateway.core.synthesis import Finished, Produced, Synthesize
 from gateway.core.vocabulary import Codec
 from gateway.runtime.house import House
 
+FIRST_MS = 120
+"""Audio of an utterance that is encoded first, by itself: as much as MP3 needs to give anything."""
+
 
 class Output(msgspec.Struct, frozen=True):
     """What was made in the window: its length, the audio in it, and each utterance's time to its first encoded byte."""
@@ -99,24 +102,29 @@ async def _repeat(house: House, settings: Settings, planned: list[Synthesize], m
 
 async def _speak(house: House, settings: Settings, planned: list[Synthesize], made: _Made) -> None:
     """One utterance: each segment is encoded while it is made, and the next one follows."""
-    clock = time.perf_counter
-    begun = clock()
+    begun = time.perf_counter()
     encoder = new_encoder(settings.format)
+    first_bytes = settings.engine_rate * FIRST_MS // 1_000 * SAMPLE_BYTES
     silent = True
+
+    async def encode(pcm: bytes, deadline: float) -> bytes:
+        made.samples += len(pcm) // SAMPLE_BYTES
+        if encoder.is_cheap:
+            return encoder.encode(pcm)
+        return await house.farm.run(deadline, partial(encoder.encode, pcm))
+
     for order in planned:
         async with aclosing(house.engines[settings.engine].synthesize(order)) as reports:
             async for report in reports:
                 if not isinstance(report, Produced):
                     continue
-                if encoder.is_cheap:
-                    data = encoder.encode(report.pcm)
-                else:
-                    deadline = clock() if silent else math.inf
-                    data = await house.farm.run(deadline, partial(encoder.encode, report.pcm))
-                made.samples += len(report.pcm) // SAMPLE_BYTES
-                if silent and data:
-                    silent = False
-                    made.first_ms.append((clock() - begun) * 1_000)
+                pcm = report.pcm
+                if silent:
+                    if await encode(pcm[:first_bytes], deadline=begun):
+                        silent = False
+                        made.first_ms.append((time.perf_counter() - begun) * 1_000)
+                    pcm = pcm[first_bytes:]
+                await encode(pcm, deadline=math.inf)
     encoder.finish()
 
 

@@ -14,6 +14,7 @@ import httptools
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
 
 from gateway.bench.subjects import Gateway
 
@@ -191,7 +192,7 @@ class _Message(msgspec.Struct):
 
 
 class WebSocketWarm:
-    """One connection with one context; an utterance is a text and a flush, over when the flush is answered.
+    """One connection; each utterance is a context of its own, as each request is over HTTP.
 
     `lead_ms` is how far ahead of playback audio may be sent; None is as fast as it can be.
     """
@@ -206,12 +207,11 @@ class WebSocketWarm:
         self._tally = tally
         self._socket: ClientConnection | None = None
 
-    async def connect(self) -> None:
-        """Only the handshake. Raises Refused."""
+    async def open(self) -> None:
         try:
             self._socket = await connect(
                 f"ws://{self._gateway.host}:{self._gateway.port}/v1/speech",
-                subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
+                subprotocols=[Subprotocol(SUBPROTOCOL)],
                 compression=None,
                 ping_interval=None,
                 max_queue=None,
@@ -221,22 +221,25 @@ class WebSocketWarm:
         except (OSError, WebSocketException) as error:
             raise Refused(str(error)) from None
 
-    async def open(self) -> None:
-        await self.connect()
-        await self.open_context("default")
+    async def speak(self, text: str) -> None:
+        begun = time.perf_counter()
+        async with asyncio.timeout(UTTERANCE_S_MAX):
+            await self._send({"type": "configure", **self._settings})
+            await self._send({"type": "text", "text": text})
+            await self._send({"type": "end"})
+            await self._until("ended", begun)
+        self._tally.utterances += 1
 
     async def open_context(self, context: str) -> None:
-        """Open one more context with the same settings. Raises Refused."""
+        """Open a context that stays. Raises Refused."""
         await self._send({"type": "configure", "context": context, **self._settings})
         await self._until("started")
 
-    async def speak(self, text: str, context: str = "default") -> None:
-        begun = time.perf_counter()
-        async with asyncio.timeout(UTTERANCE_S_MAX):
-            await self._send({"type": "text", "context": context, "text": text})
-            await self._send({"type": "flush", "context": context})
-            await self._until("flushed", begun)
-        self._tally.utterances += 1
+    async def say(self, text: str, context: str) -> None:
+        """Speak in a context that stays. Raises Refused."""
+        await self._send({"type": "text", "context": context, "text": text})
+        await self._send({"type": "flush", "context": context})
+        await self._until("flushed")
 
     def vanish(self) -> None:
         if self._socket is not None:

@@ -219,17 +219,17 @@ async def memory(gateway: Gateway, plan: Plan) -> MemoryUse:
     ]
     before = rest()
     for socket in sockets:
-        await socket.connect()
+        await socket.open()
     connection_kb = grown(before, len(sockets))
     for socket in sockets:
-        await socket.open_context("default")
-        await socket.speak(SHORT)
+        await socket.open_context("first")
+        await socket.say(SHORT, "first")
     session_kb = grown(before, len(sockets))
     crowded, before = sockets[:CONTEXTED_CONNECTIONS], rest()
     for socket in crowded:
         for number in range(plan.contexts):
-            await socket.open_context(f"context-{number}")
-            await socket.speak(SHORT, f"context-{number}")
+            await socket.open_context(f"further-{number}")
+            await socket.say(SHORT, f"further-{number}")
     context_kb = grown(before, len(crowded) * plan.contexts)
     for socket in sockets:
         socket.vanish()

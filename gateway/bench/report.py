@@ -124,7 +124,7 @@ def _lines(result: Result) -> Iterator[str]:
             ),
             ("further idle context on a connection", f"{use.idle_context_kb:.1f} KB"),
             *(
-                (f"speaking context, {codec}, beyond an idle one", f"{kb:.0f} KB")
+                (f"speaking context on an idle connection, {codec}", f"{kb:.0f} KB")
                 for codec, kb in use.speaking_kb.items()
             ),
             ("gateway process (PSS)", f"{use.gateway_mb:.1f} MB"),
@@ -162,4 +162,6 @@ def _latency(found: Latency) -> tuple[str, ...]:
 def _number(value: float | None) -> str:
     if value is None:
         return NONE
+    if abs(value) < 0.005:
+        return "0"
     return f"{value:.0f}" if value >= 100 else f"{value:.2g}" if value < 1 else f"{value:.3g}"

@@ -85,7 +85,7 @@ class MemoryUse(msgspec.Struct, frozen=True):
     idle_context_kb: float
     """A further context on it that has spoken."""
     speaking_kb: dict[str, float]
-    """By codec: what a context holds more than an idle one while it speaks 4 s ahead of its listener."""
+    """By codec: what a context on an idle connection takes while it speaks 4 s ahead of its listener."""
     gateway_mb: float
     worker_mb: float
     """Proportional size of one engine process, of which most is shared."""

@@ -105,7 +105,8 @@ def test_without_auto_flush_only_the_cap_cuts() -> None:
 def test_marks_alone_wait_for_words() -> None:
     subject = segmenter()
     assert subject.push("... !!! — \n\n", 0.0) == []
-    assert texts(subject.push("Yes. No", 0.0)) == ["... !!! — \n\nYes."]
+    assert subject.push("?! ", 0.0) == []
+    assert texts(subject.push("Yes. No", 0.0)) == ["... !!! — \n\n?! Yes."]
 
 
 def test_marks_alone_are_told_from_words_at_a_flush() -> None:

@@ -32,12 +32,17 @@ MARKS = (
 )  # fmt: skip
 BLANKS = (" ", "  ", "\n", "\n\n", "\r\n", "\t", "\u00a0", "\u2003", "\u2028", "\u200b", "\u202a")
 
+PHRASES = (
+    "in the U.S. The ", "etc. In ", "by Dr. Who ", "1990 r. W ", "so. it ", "here.And ", "‘Yes.’ he ", "« Oui. » Il ",
+    "9. Mai ", "says (no. Yes", "so… The ", ", ” and ", "'s Avonds ",
+)  # fmt: skip
 EXTENDERS = ("\u0301", "\u200d", "\ufe0f", "\u0600", "\u094d", "🏽")
 
 elements = st.one_of(
     st.sampled_from(WORDS),
     st.sampled_from(MARKS),
     st.sampled_from(BLANKS),
+    st.sampled_from(PHRASES),
     st.sampled_from(EXTENDERS),
     st.sampled_from((" ", ". ", ", ")),
     st.characters(exclude_categories=()),
@@ -96,31 +101,49 @@ def test_a_longer_text_keeps_the_pieces_of_its_beginning(text: str, params: Segm
     assert long.push(text, 0.0)[: len(before)] == before
 
 
-commands = st.one_of(
-    st.tuples(st.just("push"), texts),
-    st.tuples(st.just("more"), texts),
-    st.tuples(st.just("flush"), st.just("")),
-    st.tuples(st.just("clear"), st.just("")),
-    st.tuples(st.just("tick"), st.sampled_from(("", "dry", "wet"))),
+@given(texts, texts, languages, parameters(), st.sampled_from((Segmenter.flush, Segmenter.clear)))
+def test_text_after_a_flush_or_clear_is_cut_as_if_nothing_came_before(
+    before: str,
+    after: str,
+    language: str,
+    params: Segmentation,
+    end: Callable[[Segmenter], object],
+) -> None:
+    subject = Segmenter(params, language)
+    subject.push(before, 0.0)
+    end(subject)
+    fresh = Segmenter(params, language)
+    fresh_pieces = fresh.push(after, 0.0) + fresh.flush()
+    pieces = subject.push(after, 0.0) + subject.flush()
+    assert [(piece.text, piece.kind) for piece in pieces] == [
+        (piece.text, piece.kind) for piece in fresh_pieces
+    ]
+
+
+commands = st.tuples(
+    st.sampled_from(("push", "push", "more", "flush", "clear", "tick", "tick")),
+    texts,
+    st.sampled_from((0.0, 0.04, 0.11, 0.3, 0.7)),
+    st.sampled_from((None, 0.0, 0.5, 60.0)),
 )
+"""What happens, with which text, how much later, and how long the audio still lasts."""
 
 
 @given(any_parameters, languages, st.lists(commands, max_size=12))
 def test_nothing_is_lost_whatever_happens(
-    params: Segmentation, language: str, history: list[tuple[str, str]]
+    params: Segmentation, language: str, history: list[tuple[str, str, float, float | None]]
 ) -> None:
     subject = Segmenter(params, language)
     now = 0.0
     waiting = ""
     end = 0
-    for command, argument in history:
-        now += 0.3
-        dry_at = {"dry": now, "wet": now + 60.0}.get(argument)
+    for command, text, later, lead in history:
+        now += later
         pieces: list[Piece] = []
         match command:
             case "push" | "more":
-                waiting += argument
-                pieces = subject.push(argument, now, more=command == "more")
+                waiting += text
+                pieces = subject.push(text, now, more=command == "more")
             case "flush":
                 pieces = subject.flush()
                 assert "".join(piece.text for piece in pieces) == waiting
@@ -130,10 +153,11 @@ def test_nothing_is_lost_whatever_happens(
                 end += len(waiting)
                 waiting = ""
             case _:
+                dry_at = None if lead is None else now + lead
                 due = subject.deadline(dry_at)
                 pieces = subject.tick(now, dry_at)
                 assert bool(pieces) == (due is not None and due <= now)
-                event(f"timer: {bool(pieces)}")
+                event(f"timer: {pieces[0].reason if pieces else None}")
         for piece in pieces:
             assert piece.text
             assert waiting.startswith(piece.text)
@@ -154,11 +178,14 @@ def test_what_nobody_can_speak_is_joined_to_what_somebody_can(
 
 
 @given(texts, languages, parameters())
-def test_only_the_cap_cuts_a_cluster(text: str, language: str, params: Segmentation) -> None:
+def test_only_a_cluster_above_the_cap_is_cut(
+    text: str, language: str, params: Segmentation
+) -> None:
     whole = pieces_of([text] if text else [], params, language)
     for piece in whole[:-1]:
-        inside = border_before(text, piece.end) != piece.end
-        assert not inside or len(piece.text) == params.max_chars
+        if border_before(text, piece.end) != piece.end:
+            assert len(piece.text) == params.max_chars
+            assert border_before(text[piece.start :], len(piece.text)) == 0
 
 
 clusters = st.sampled_from(
@@ -252,6 +279,22 @@ def test_work_grows_with_the_text_and_no_faster(unit: str) -> None:
 
     work(2_000)  # the judge remembers words
     assert work(16_000) <= 4.4 * work(4_000)
+
+
+@pytest.mark.parametrize("unit", HARD.values(), ids=HARD)
+def test_characters_are_handed_out_a_few_times(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed = 0
+
+    def tally(self: Scanner, start: int, end: int) -> str:
+        nonlocal handed
+        handed += end - start
+        return honest(self, start, end)
+
+    honest = Scanner.slice
+    monkeypatch.setattr(Scanner, "slice", tally)
+    text = (unit * 20_000)[:20_000]
+    pieces_of([text], Segmentation(), "en")
+    assert handed <= 40 * len(text)
 
 
 def test_tokens_cost_no_more_at_the_end_than_at_the_beginning() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,7 +15,9 @@ from starlette.types import Receive, Scope, Send
 from gateway import __version__
 from gateway.audio.farm import EncodeFarm
 from gateway.config import Config, ConfigError, ControlsConfig, ModelConfig
+from gateway.core.cleanup import Cleaner
 from gateway.core.params import Catalog, Controls, Model, Range
+from gateway.core.vocabulary import Cleanup
 from gateway.engines.base import Engine, EngineInfo
 from gateway.engines.espeak import EspeakEngine
 from gateway.engines.tone import ToneEngine
@@ -110,6 +113,15 @@ async def open_house(config: Config) -> AsyncIterator[House]:
         )
 
 
+LANGUAGES_READY = ("en", "de", "fr", "es", "hi", "it", "pt")
+"""Languages whose locale data is read before the first request; each other one costs its first caller 5 to 20 ms."""
+
+
+def _read_locales() -> None:
+    for language in LANGUAGES_READY:
+        Cleaner(Cleanup.SPEECH, language)
+
+
 class Gateway:
     """The application. Engines start with its lifespan and end with it."""
 
@@ -125,6 +137,7 @@ class Gateway:
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(_read_locales)
         async with open_house(self._config) as house:
             app.router.routes[:] = self._routes(house)
             self.house = house

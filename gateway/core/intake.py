@@ -112,7 +112,7 @@ class Intake:
         self._unsent.append(joined)
         cleaned = cleaner.push(joined)
         if not more and self._settings.segmentation.push_boundary is PushBoundary.RELEASE:
-            cleaned += cleaner.flush()
+            cleaned += cleaner.settle()
         if not cleaner.held:
             self._held_since = None
         elif cleaned or self._held_since is None:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import click
 
-from tests.mutants.planted import PLANTED, Planted
+from tests.mutants.planted import PLANTED
+from tests.mutants.planting import Planted
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 180

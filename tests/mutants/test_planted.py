@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.planted import PLANTED, Planted
+from tests.mutants.planted import PLANTED
+from tests.mutants.planting import Planted
 
 ROOT = Path(__file__).parents[2]
 

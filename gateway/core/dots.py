@@ -22,6 +22,8 @@ _ORDINAL = re.compile(r"\d{1,2}(?:\.\d{1,2})?")
 _ROMAN = re.compile(r"[IVXLC]{2,}")
 _INNER = re.compile(r"[.@]")
 _APOSTROPHE = re.compile("['’]")
+YEAR_CHARS_MAX = 24
+"""A year or century with its abbreviation."""
 _YEAR = re.compile(r"\d\s?\w+(?:\.\s?\w+)*\Z")
 _SPACED_ABBREVIATION = re.compile(r"\b[a-z]\. ?\w\Z")
 
@@ -79,7 +81,7 @@ class Dots:
             return not name or _SPACED_ABBREVIATION.search(before) is not None
         if _NUMBER.fullmatch(word) or _ROMAN.fullmatch(token):
             return False
-        if word in self._years and _YEAR.search(before):
+        if word in self._years and _YEAR.search(before[-YEAR_CHARS_MAX:]):
             return follower[:1].isupper() and before.count(" ") >= scripts.YEAR_WORDS_MIN
         if initial and (len(follower) == 1 or not token.isupper() or self._language != "en"):
             return False

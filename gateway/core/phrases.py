@@ -258,12 +258,15 @@ def phrase_border(text: str, shortest: int, language: str) -> int | None:
     """
     closed = CLOSED_CLASS.get(language, NOTHING)
     trailing = TRAILING.get(language, frozenset())
+    tagged = _TAG.search(text) is not None
+    solid = len(text) - len(text.lstrip())
     best, best_rank = None, -10
-    for blank in _BLANKS.finditer(text, max(1, shortest), len(text)):
-        at = blank.start()
-        if text[at - 1].isspace() or not text[:at].strip() or border_before(text, at) != at:
+    for blank in _BLANKS.finditer(text, max(1, shortest, solid)):
+        at, after = blank.span()
+        if text[at - 1].isspace() or border_before(text, at) != at:
             continue
-        rank = _rank(text, at, blank.end(), closed, trailing)
+        inside_tag = tagged and text.rfind("<", 0, at) > text.rfind(">", 0, at)
+        rank = -3 if inside_tag else _rank(text, at, after, closed, trailing)
         if rank >= best_rank:
             best, best_rank = at, rank
     return best
@@ -274,9 +277,6 @@ def _rank(text: str, at: int, after: int, closed: ClosedClass, trailing: frozens
     following = _NEXT_WORD.match(text, after, after + _WORD_CHARS_MAX)
     last = before.group().lower() if before is not None else ""
     word = following.group().lower() if following is not None else ""
-    opened = text.rfind("<", 0, at)
-    if opened > text.rfind(">", 0, at) and _TAG.match(text, opened):
-        return -3
     if last[-1:].isdecimal() and text[after : after + 1].isdecimal():
         return -2
     if last in closed.words or word in trailing:

@@ -252,11 +252,10 @@ class Segmenter:
             if cuts := [cut for cut in held if cut.kind in kinds]:
                 return cuts[-1]
         text = self._scanner.slice(self._start, reach + 1)
-        border = phrase_border(text, shortest, self._language)
-        if border is not None:
-            cut = Boundary(self._start + border, CutKind.WORD)
-            if self._is_speakable(cut.position):
-                return cut
+        if self._is_speakable(reach):
+            border = phrase_border(text, shortest, self._language)
+            if border is not None and self._is_speakable(self._start + border):
+                return Boundary(self._start + border, CutKind.WORD)
         if first:
             return None
         return Boundary(self._start + (border_before(text, longest) or longest), CutKind.GRAPHEME)

@@ -33,7 +33,7 @@ def decode_object(data: str | bytes) -> dict[str, object]:
     """The JSON object in `data`. Raises InvalidMessage for anything else, bad UTF-8 included."""
     try:
         value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeError):
         try:
             value = json.loads(  # noqa: TID251  # the only reader of lone surrogates
                 data if isinstance(data, str) else data.decode(),

@@ -126,6 +126,10 @@ async def memory_socket(
         finally:
             connection.close()
 
-    async with asyncio.TaskGroup() as tasks:
-        yield MemorySocket(connection, tasks.create_task(serve()))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield MemorySocket(connection, tasks.create_task(serve()))
+            connection.leave()
+    finally:
         connection.leave()
+        connection.close()

@@ -11,6 +11,7 @@ ordinary loop.
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 
 OUTSIDE_WAIT_S = 5.0
@@ -29,6 +30,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super().__init__(self._clock)
 
     def time(self) -> float:
+        # asyncio fires timers that are due within the clock's resolution. Whoever is woken so much too early and waits
+        # for the rest would do so for ever, because here time does not pass by itself.
+        self._clock_resolution = math.ulp(self._clock.now)
         return self._clock.now
 
 

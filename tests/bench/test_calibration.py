@@ -225,6 +225,9 @@ async def test_a_late_harness_is_seen_in_its_lag_and_in_every_figure(wire: str) 
     assert metrics.lag_s >= 0.1
     assert metrics.ttfb_s is not None
     assert metrics.ttfb_s >= 0.1 + 0.02
+    assert metrics.ttfa_s == metrics.ttfb_s  # Sound begins with the first sample.
+    assert metrics.ftts_s is not None
+    assert metrics.ftts_s <= metrics.ttfb_s - 0.1
 
 
 # --- completeness ---
@@ -384,6 +387,17 @@ async def test_a_slow_reader_makes_the_server_wait(wire: str) -> None:
     # What the last read brought is not waited for any more, nor is what may be ahead.
     assert payloads[-1].at - payloads[0].at >= (4.0 - 0.5 - 1.5) / 20
     assert measure(greedy).trouble is None
+
+
+async def test_patience_does_not_run_while_the_client_itself_does_not_read() -> None:
+    planted = Planted(pieces=2, piece_s=0.4, every_s=0.05)
+    listener = msgspec.structs.replace(whole(TEXT), consumer=Consumer(rate=1.0, ahead_s=0.0))
+    async with calibration_server(planted) as server:
+        client = client_of(server, "websocket", patience_s=PATIENCE_S)
+        timeline = await client.speak(listener, clock())
+        client.close()
+    assert measure(timeline).trouble is None
+    assert timeline.payloads[1].at - timeline.payloads[0].at >= 0.39
 
 
 # --- failures ---

@@ -122,6 +122,10 @@ def test_mp3_decodes_alike_however_it_was_cut(sizes: list[int]) -> None:
     heard = decode(pieces, MP3)
     assert np.array_equal(heard.samples, decode([data], MP3).samples)
     assert heard.counts == sorted(heard.counts)
+    assert heard.counts[-1] >= len(heard.samples) - 576
+    for number, count in enumerate(heard.counts):
+        alone = len(decode(pieces[: number + 1], MP3).samples)
+        assert alone - 576 <= count <= alone
     assert 12_000 <= len(heard.samples) <= 12_000 + 1_105 + 2 * 576
 
 
@@ -206,6 +210,19 @@ def test_the_announced_length_of_another_run_finds_a_loss() -> None:
         trouble = measure(short, announced=announced).trouble
         assert trouble is not None
         assert trouble.failure is Failure.TRUNCATED
+
+
+def test_what_is_announced_and_what_is_received_must_agree_whatever_a_codec_adds() -> None:
+    encoder = Mp3Encoder(RATE, MP3.bitrate)
+    data = encoder.encode(tone(0.5)) + encoder.finish()
+    spoken = timeline(wire=Wire.WEBSOCKET, form=MP3)
+    spoken.heard = [Payload(10.1, data, 0, 12_000)]
+    spoken.announced = 12_000
+    assert measure(spoken).trouble is None
+    spoken.announced = 12_100
+    trouble = measure(spoken).trouble
+    assert trouble is not None
+    assert trouble.failure is Failure.TRUNCATED
 
 
 def test_figures_can_be_written_down() -> None:

@@ -12,8 +12,9 @@ import av
 import msgspec
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
 from av.error import FFmpegError
-from numpy.typing import NDArray
+from av.packet import Packet
 
 from gateway.bench.instruments.onset import Samples
 from gateway.bench.instruments.timeline import SAMPLE_BYTES, Codec, Form
@@ -21,6 +22,9 @@ from gateway.bench.instruments.timeline import SAMPLE_BYTES, Codec, Form
 _RIFF_HEADER_BYTES = 12
 _CHUNK_HEADER_BYTES = 8
 _FULL_SCALE = 32_768
+
+MP3_FRAME_BYTES_MAX = 1_441
+"""Of Layer III: 320 kbit/s at 32 kHz with padding."""
 
 
 class NotAudio(Exception):
@@ -79,20 +83,31 @@ def _pcm(payloads: Sequence[bytes], header_bytes: int) -> Heard:
 def _mp3(payloads: Sequence[bytes], sample_rate: int) -> Heard:
     context = av.CodecContext.create("mp3float", "r")
     assert isinstance(context, AudioCodecContext)
-    parts: list[NDArray[np.float32]] = []
+    parts: list[Samples] = []
     counts: list[int] = []
-    count = 0
+    for payload in payloads:
+        # To the parser, an empty payload would mean that nothing more comes.
+        packets = context.parse(payload) if payload else []
+        new = [part for packet in packets for part in _mp3_frames(context, packet, sample_rate)]
+        parts += new
+        counts.append((counts[-1] if counts else 0) + sum(map(len, new)))
+    for packet in context.parse(None):
+        try:
+            parts += _mp3_frames(context, packet, sample_rate)
+        except NotAudio:
+            if packet.size > MP3_FRAME_BYTES_MAX:
+                raise
+            # The stream was cut within a frame, which no player would play either.
+    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    return Heard(samples, counts, header_bytes=0, odd_bytes=0)
+
+
+def _mp3_frames(context: AudioCodecContext, packet: Packet[AudioStream], sample_rate: int) -> list[Samples]:
     try:
-        # To the parser, None means that nothing more comes, and so would an empty payload.
-        for payload in [*payloads, None]:
-            for packet in context.parse(payload) if payload != b"" else ():
-                for frame in context.decode(packet):
-                    if frame.sample_rate != sample_rate:
-                        raise NotAudio(f"MP3 at {frame.sample_rate} Hz, not {sample_rate} Hz")
-                    parts.append(frame.to_ndarray()[0].astype(np.float32))
-                    count += frame.samples
-            counts.append(count)
+        frames = context.decode(packet)
     except FFmpegError as error:
         raise NotAudio(f"MP3 that cannot be decoded: {error}") from None
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    return Heard(samples, counts[:-1], header_bytes=0, odd_bytes=0)
+    for frame in frames:
+        if frame.sample_rate != sample_rate:
+            raise NotAudio(f"MP3 at {frame.sample_rate} Hz, not {sample_rate} Hz")
+    return [frame.to_ndarray()[0].astype(np.float32) for frame in frames]

@@ -68,6 +68,7 @@ from gateway.core.params import Settings
 from gateway.core.playback import Playback
 from gateway.core.synthesis import (
     Abandon,
+    Begun,
     Failed,
     Finished,
     Mark,
@@ -342,6 +343,8 @@ class Session:
         if segment is None:
             return
         match report:
+            case Begun():
+                pass  # Of interest to those who measure.
             case Produced():
                 segment.chunks.append(report.pcm)
                 segment.bytes_unpulled += len(report.pcm)

@@ -54,6 +54,12 @@ class Mark(msgspec.Struct, frozen=True):
     end: int
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """A worker has this segment in hand: the wait for one is over. The first report of a segment, if it gets a worker."""
+
+    segment: int
+
+
 class Produced(msgspec.Struct, frozen=True):
     """More audio of a segment: a whole number of mono s16le samples, in order, at least one."""
 
@@ -81,4 +87,4 @@ class Failed(msgspec.Struct, frozen=True):
     problem: Problem
 
 
-Report = Produced | Marked | Finished | Failed
+Report = Begun | Produced | Marked | Finished | Failed

@@ -27,7 +27,8 @@ class EngineInfo(msgspec.Struct, frozen=True):
 class Engine(Protocol):
     """Makes segments. One contract suite (tests/engines/test_contract.py) holds for every engine.
 
-    - Reports of a segment: any number of `Produced` and `Marked`, then exactly one `Finished` or `Failed`.
+    - Reports of a segment: `Begun` when a worker starts on it, any number of `Produced` and `Marked`, then exactly one
+      `Finished` or `Failed`. Without a worker there is only `Failed`.
     - Equal orders give equal samples, in any order, on any worker, after any failure.
     - Trouble is a `Failed` report, never an exception; only cancellation passes through.
     """
@@ -35,6 +36,11 @@ class Engine(Protocol):
     @property
     def info(self) -> EngineInfo:
         """Known after `start`; asking before is a bug."""
+        ...
+
+    @property
+    def worker_restarts(self) -> int:
+        """Worker processes that died or hung and were replaced, since `start`; 0 where there are no processes."""
         ...
 
     async def start(self) -> None:

@@ -19,6 +19,7 @@ import gateway
 from gateway.core.errors import GatewayError, UnknownVoice
 from gateway.core.params import Voice
 from gateway.core.synthesis import (
+    Begun,
     Failed,
     Finished,
     Marked,
@@ -84,6 +85,10 @@ class EspeakEngine:
         assert self._info is not None
         return self._info
 
+    @property
+    def worker_restarts(self) -> int:
+        return self._pool.restarts
+
     async def start(self) -> None:
         await self._pool.start()
         listing = bytearray()
@@ -133,6 +138,8 @@ class EspeakEngine:
             )
             pcm_bytes_max = 2 * SAMPLE_RATE * AUDIO_MS_MAX // 1_000
             async with aclosing(self._pool.make(request, pcm_bytes_max=pcm_bytes_max)) as batches:
+                await anext(batches)
+                yield Begun(order.segment)
                 async for batch in batches:
                     if marks := words.feed(list(WORD.iter_unpack(batch.notes))):
                         yield Marked(order.segment, tuple(marks))

@@ -140,6 +140,8 @@ class Pool:
         self._ending: set[_Nursery] = set()
         self._at_work: set[Worker] = set()
         self._failures = 0
+        self.restarts = 0
+        """Workers that were lost over an order, and nurseries that were lost; others have taken their places."""
         self._changed = asyncio.Event()
         self._closed = False
         self._watchdog: asyncio.TimerHandle | None = None
@@ -159,7 +161,8 @@ class Pool:
             raise EngineFailed("the engine's worker processes are not ready in time") from None
 
     async def make(self, order: bytes, *, pcm_bytes_max: int) -> AsyncGenerator[Batch, None]:
-        """Give the answer in parts, as they come. Closing the generator kills the worker.
+        """Give an empty part when a worker begins, then the answer in parts, as they come. Closing the generator kills
+        the worker.
 
         Raises SegmentRejected or EngineTimeout when the order has lost two workers, EngineFailed when a worker refuses it
         or makes more audio than `pcm_bytes_max`, EngineLost when there is no worker.
@@ -169,6 +172,8 @@ class Pool:
             worker = await self._begin(order, pcm_bytes_max)
             notes_known, pcm_known = notes_done, pcm_done
             try:
+                if not losses:
+                    yield Batch(b"", b"")
                 async for batch in worker:
                     new = Batch(batch.notes[notes_known:], batch.pcm[pcm_known:])
                     notes_known -= min(notes_known, len(batch.notes))
@@ -179,6 +184,7 @@ class Pool:
                         yield new
             except (WorkerLost, WorkerStalled) as loss:
                 losses += 1
+                self.restarts += 1
                 log.warning("%s", loss, extra={"losses_of_order": losses})
                 if losses == ATTEMPTS_MAX:
                     raise _blame(loss) from loss
@@ -294,6 +300,7 @@ class Pool:
     def _lose(self, nursery: _Nursery) -> None:
         """Put another one in the place of a nursery that is dead or hangs."""
         self._failures = 0 if nursery.has_forked else self._failures + 1
+        self.restarts += 1
         self._retire(nursery)
         nursery.kill()
         self._add_nursery_later("lost")

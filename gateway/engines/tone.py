@@ -23,6 +23,7 @@ from functools import lru_cache
 from gateway.core.errors import EngineLost
 from gateway.core.params import Voice
 from gateway.core.synthesis import (
+    Begun,
     Failed,
     Finished,
     Mark,
@@ -166,6 +167,10 @@ class ToneEngine:
     def info(self) -> EngineInfo:
         return self._info
 
+    @property
+    def worker_restarts(self) -> int:
+        return 0
+
     async def start(self) -> None:
         """Nothing to do."""
 
@@ -173,6 +178,7 @@ class ToneEngine:
         loop = asyncio.get_running_loop()
         rate = self._info.sample_rate
         async with self._workers:
+            yield Begun(order.segment)
             began = loop.time() + self._first_delay_ms / 1_000
             pcm, marks = render(order, rate)
             for start in range(0, len(pcm) // 2, self._chunk_samples):

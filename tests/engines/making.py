@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.core.synthesis import (
+    Begun,
     Failed,
     Finished,
     Mark,
@@ -70,9 +71,11 @@ def gather(reports: list[Report]) -> Made:
     """What the reports amount to. Fails when they break the grammar that all engines keep."""
     *body, end = reports
     assert isinstance(end, Finished | Failed)
+    if body:
+        assert isinstance(body[0], Begun)
     pcm, samples_at_last_marked = b"", 0
     marks: list[Mark] = []
-    for report in body:
+    for report in body[1:]:
         if isinstance(report, Produced):
             assert report.pcm
             assert len(report.pcm) % 2 == 0

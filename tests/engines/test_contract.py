@@ -9,7 +9,7 @@ from contextlib import aclosing
 import numpy as np
 import pytest
 
-from gateway.core.synthesis import Finished, Produced
+from gateway.core.synthesis import Begun, Finished, Produced
 from gateway.engines.base import Engine
 from gateway.engines.chaos import ChaosEngine
 from gateway.engines.espeak import EspeakEngine
@@ -53,6 +53,27 @@ async def test_a_segment_is_audio_with_marks_and_one_end(engine: Engine, voice: 
     assert made.rms > 500
     assert made.words(TEXT) == TEXT.split()
     check_marks(TEXT, made)
+
+
+async def test_a_segment_begins_when_a_worker_is_free(engine: Engine, voice: str) -> None:
+    """Both workers are taken; a third order is not begun before one of them comes free."""
+    third = engine.synthesize(order(OTHER, voice))
+    async with asyncio.TaskGroup() as group, aclosing(third):
+        async with (
+            aclosing(engine.synthesize(order(TEXT, voice))) as one,
+            aclosing(engine.synthesize(order(TEXT, voice))) as two,
+        ):
+            assert [await anext(one), await anext(two)] == [Begun(7), Begun(7)]
+            begun = group.create_task(anext(third))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not begun.done()
+        assert await begun == Begun(7)
+
+
+async def test_no_worker_is_lost_in_peace(engine: Engine, voice: str) -> None:
+    await make(engine, order(TEXT, voice))
+    assert engine.worker_restarts == 0
 
 
 async def test_the_first_word_is_at_the_start_and_the_last_before_the_end(

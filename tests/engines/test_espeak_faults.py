@@ -48,9 +48,9 @@ async def undisturbed(engine: EspeakEngine) -> Made:
 
 
 async def make_with(engine: EspeakEngine, disturb: Callable[[], None]) -> Made:
-    """Make the text and disturb once, when the first report has come."""
+    """Make the text and disturb once, when the first words or audio have come."""
     async with aclosing(engine.synthesize(order(TEXT, "en-us"))) as reports:
-        begun = [await anext(reports)]
+        begun = [await anext(reports), await anext(reports)]
         disturb()
         return gather(begun + [report async for report in reports])
 

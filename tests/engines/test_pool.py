@@ -85,13 +85,15 @@ async def test_what_a_lost_worker_said_is_not_said_again(pool: Pool) -> None:
 
     with pytest.raises(SegmentRejected):
         await listen()
-    assert heard == [Batch(b"n", bytes(20))]
+    assert heard == [Batch(b"", b""), Batch(b"n", bytes(20))]
+    assert pool.restarts == 2
 
 
 async def test_an_answer_nobody_pulls_does_not_hold_its_worker(pool: Pool) -> None:
     """Eight answers are begun and left alone; the two places serve others all the while."""
     size = 4_000_000  # Much more than a socket holds.
     held = [pool.make(b"four megabytes", pcm_bytes_max=size) for _ in range(8)]
+    assert [await anext(batches) for batches in held] == [Batch(b"", b"")] * 8
     begun = [await anext(batches) for batches in held]
     assert (await answer(pool, b"another")).pcm == b"another"
     for first, batches in zip(begun, held, strict=True):

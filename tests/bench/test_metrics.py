@@ -84,6 +84,31 @@ def test_half_a_sample_at_the_end_is_a_protocol_failure() -> None:
     assert trouble.failure is Failure.PROTOCOL
 
 
+@pytest.mark.parametrize(
+    ("form", "data"),
+    [
+        (PCM, tone(0.1) + b"\0"),
+        (Form(Codec.WAV, RATE), wav_header(RATE)[:30]),
+        (MP3, b"\xff\xf3"),
+    ],
+    ids=["pcm", "wav", "mp3"],
+)
+def test_who_interrupts_may_cut_audio_anywhere(form: Form, data: bytes) -> None:
+    cut = timeline((10.1, data), form=form)
+    cut.finished, cut.interrupted = None, 10.12
+    assert measure(cut).trouble is None
+
+
+@pytest.mark.parametrize("count", [2_399, 2_401])
+def test_a_frame_must_hold_the_samples_that_it_claims(count: int) -> None:
+    spoken = timeline(wire=Wire.WEBSOCKET)
+    spoken.heard = [Payload(10.1, tone(0.1), 0, count)]
+    spoken.finished, spoken.interrupted = None, 10.12
+    trouble = measure(spoken).trouble
+    assert trouble is not None
+    assert trouble.failure is Failure.PROTOCOL
+
+
 def test_wav_without_a_header_is_not_audio() -> None:
     trouble = measure(timeline((10.1, tone(0.1)), form=Form(Codec.WAV, RATE))).trouble
     assert trouble is not None

@@ -24,7 +24,15 @@ from gateway.bench.instruments.playout import (
     start_with_prebuffer,
 )
 from gateway.bench.instruments.sound import Heard, NotAudio, decode
-from gateway.bench.instruments.timeline import Codec, Failure, Form, Timeline, Trouble
+from gateway.bench.instruments.timeline import (
+    SAMPLE_BYTES,
+    Codec,
+    Failure,
+    Form,
+    Payload,
+    Timeline,
+    Trouble,
+)
 
 MP3_DELAY_SAMPLES = 576 + 529
 """What an MP3 encoder and decoder together add in front."""
@@ -130,7 +138,9 @@ def measure(timeline: Timeline, announced: int | None = None) -> Metrics:
     try:
         heard = decode([payload.data for payload in timeline.payloads], timeline.form)
     except NotAudio as error:
-        trouble = timeline.trouble or Trouble(Failure.PROTOCOL, str(error))
+        trouble = timeline.trouble
+        if trouble is None and _is_heard_out(timeline):
+            trouble = Trouble(Failure.PROTOCOL, str(error))
         return Metrics(trouble, lag_s=_since(timeline.intended, timeline.begun))
     arrivals, onset = (
         _arrivals(timeline, heard),
@@ -246,16 +256,25 @@ def _judge(
     timeline: Timeline, heard: Heard, completeness: Completeness, onset: int | None
 ) -> Trouble | None:
     """What is wrong with an utterance of which nobody complained while it went on."""
-    if heard.odd_bytes:
-        return Trouble(Failure.PROTOCOL, "the audio ends within a sample")
+    if not all(_is_as_claimed(payload, timeline.form) for payload in timeline.payloads):
+        return Trouble(Failure.PROTOCOL, "a frame does not hold the samples that it claims")
     if not _is_heard_out(timeline):
         return None
+    if heard.odd_bytes:
+        return Trouble(Failure.PROTOCOL, "the audio ends within a sample")
     if not completeness.is_complete:
         counts = f"{completeness.announced} announced, {completeness.received} received"
         return Trouble(Failure.TRUNCATED, f"samples: {counts}, {completeness.decoded} decoded")
     if onset is None:
         return Trouble(Failure.INAUDIBLE, "a good end, and nothing to hear")
     return None
+
+
+def _is_as_claimed(payload: Payload, form: Form) -> bool:
+    """Whether a frame of PCM has the size of its samples; what claims nothing, or is compressed, cannot be asked."""
+    if payload.sample_count is None or form.codec is not Codec.PCM_S16LE:
+        return True
+    return len(payload.data) == payload.sample_count * SAMPLE_BYTES
 
 
 def _cancel(timeline: Timeline, arrivals: Sequence[Arrival]) -> Cancel | None:

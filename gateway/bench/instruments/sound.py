@@ -102,7 +102,9 @@ def _mp3(payloads: Sequence[bytes], sample_rate: int) -> Heard:
     return Heard(samples, counts, header_bytes=0, odd_bytes=0)
 
 
-def _mp3_frames(context: AudioCodecContext, packet: Packet[AudioStream], sample_rate: int) -> list[Samples]:
+def _mp3_frames(
+    context: AudioCodecContext, packet: Packet[AudioStream], sample_rate: int
+) -> list[Samples]:
     try:
         frames = context.decode(packet)
     except FFmpegError as error:

@@ -35,6 +35,10 @@ class OwnTones:
     def info(self) -> EngineInfo:
         return self._inner.info
 
+    @property
+    def worker_restarts(self) -> int:
+        return self._inner.worker_restarts
+
     async def start(self) -> None:
         await self._inner.start()
 

@@ -32,6 +32,10 @@ class Occupancy:
     def info(self) -> EngineInfo:
         return self._inner.info
 
+    @property
+    def worker_restarts(self) -> int:
+        return self._inner.worker_restarts
+
     async def start(self) -> None:
         await self._inner.start()
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.support.virtual_time import VirtualTimeLoop
 
@@ -20,6 +20,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=3_000)
+# Whoever only wants to know whether a bug is noticed need not have it made small.
+settings.register_profile(
+    "planted",
+    settings.get_profile("default"),
+    phases=[Phase.explicit, Phase.generate],
+    database=None,
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

@@ -47,7 +47,7 @@ def passes(tests: tuple[str, ...], bug: Planted | None = None) -> bool:
         ran = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
             cwd=root,
-            env={**os.environ, "PYTHONPATH": str(root)},
+            env={**os.environ, "PYTHONPATH": str(root), "HYPOTHESIS_PROFILE": "planted"},
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,

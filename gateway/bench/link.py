@@ -105,9 +105,11 @@ class Link:
     ) -> None:
         self._accepting.cancel()
         self.reset()
-        # The group is not told of the block's own failure, so that it goes on its way unwrapped.
-        await self._tasks.__aexit__(None, None, None)
-        self._listener.close()
+        try:
+            # The group is not told of the block's own failure, so that it goes on its way unwrapped.
+            await self._tasks.__aexit__(None, None, None)
+        finally:
+            self._listener.close()
 
     async def _accept(self) -> None:
         while True:
@@ -180,7 +182,7 @@ class _Line:
 
     async def _read(self, entry: MemoryObjectSendStream[tuple[float, bytes]]) -> None:
         loop = asyncio.get_running_loop()
-        with entry:
+        with entry, suppress(anyio.BrokenResourceError):  # The writer broke, and says why itself.
             while data := await loop.sock_recv(self._source, self._conditions.slice_bytes):
                 await entry.send((self._timetable.due(loop.time(), len(data)), data))
 

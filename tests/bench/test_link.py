@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -106,6 +106,20 @@ async def test_a_reset_comes_after_its_byte() -> None:
         writer.write(bytes(5_000))
         with pytest.raises(ConnectionResetError):
             await reader.read(-1)
+
+
+async def test_a_reset_amid_a_flood_is_a_reset_and_nothing_else() -> None:
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(bytes(4_096))
+                await writer.drain()
+        writer.close()
+
+    for after in range(0, 100_000, 10_007):
+        async with linked(pour, down=Conditions(reset_after_bytes=after)) as (_, reader, _):
+            with pytest.raises(ConnectionResetError):
+                await reader.read(-1)
 
 
 async def test_a_reset_reaches_the_server_too() -> None:

@@ -152,6 +152,8 @@ class WebSocketClient:
         timeline = hearing.timeline
         timeline.interrupted = clock()
         self._connection.say("clear")
+        hearing.hurry()
+        self._connection.valve.open()
         if timeline.text_ended is None:
             timeline.text_ended = timeline.interrupted
             self._connection.say("end")

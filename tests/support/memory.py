@@ -19,8 +19,8 @@ from gateway.engines.base import Engine
 from gateway.engines.tone import ToneEngine
 from gateway.runtime.admission import Admission
 from gateway.runtime.house import House
-from gateway.runtime.turns import new_turns
 from gateway.runtime.mux import Mux, Verdict
+from gateway.runtime.turns import new_turns
 from tests.support.server import SpeechSocket
 
 FRAMES_MAX = 100_000

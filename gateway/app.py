@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
@@ -23,11 +24,19 @@ from gateway.engines.espeak import EspeakEngine
 from gateway.engines.tone import ToneEngine
 from gateway.fronts.http import SpeechOverHttp
 from gateway.fronts.segments import SegmentsOverHttp
-from gateway.fronts.system import JsonAnswer, list_models, list_voices, nothing_here, readiness
+from gateway.fronts.system import (
+    JsonAnswer,
+    MetricsOverHttp,
+    list_models,
+    list_voices,
+    nothing_here,
+    readiness,
+)
 from gateway.fronts.websocket import SpeechOverWebSocket
 from gateway.runtime.admission import Admission
 from gateway.runtime.house import House
 from gateway.runtime.turns import new_turns
+from gateway.telemetry.loop_lag import watch_loop
 
 
 def build_engines(config: Config) -> dict[str, Engine]:
@@ -90,8 +99,13 @@ def _controls(config: ControlsConfig) -> Controls:
 
 
 @asynccontextmanager
-async def open_house(config: Config) -> AsyncIterator[House]:
-    """Everything that connections share, started; ended with the block. Raises ConfigError and EngineFailed."""
+async def open_house(
+    config: Config, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[House]:
+    """Everything that connections share, started; ended with the block. Raises ConfigError and EngineFailed.
+
+    `clock` is what durations are measured with; it runs as the loop's does, but need not be the same.
+    """
     async with AsyncExitStack() as stack:
         engines = build_engines(config)
         for engine in engines.values():
@@ -110,6 +124,7 @@ async def open_house(config: Config) -> AsyncIterator[House]:
             limits=config.limits,
             admission=Admission(config.limits),
             turns=new_turns(engines),
+            clock=clock,
         )
 
 
@@ -138,17 +153,22 @@ class Gateway:
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(_read_locales)
-        async with open_house(self._config) as house:
+        async with open_house(self._config) as house, asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(watch_loop(house.metrics))
             app.router.routes[:] = self._routes(house)
             self.house = house
             yield
             self.house = None
+            watching.cancel()
 
     def _routes(self, house: House) -> list[Route | WebSocketRoute | Mount]:
         voices = msgspec.Raw(msgspec.json.encode({"voices": list_voices(house.catalog)}))
         models = msgspec.Raw(msgspec.json.encode(list_models(house.catalog)))
         alive = {"status": "alive", "version": __version__}
+        seen_by = self._config.server.metrics
+        metrics = MetricsOverHttp(house.metrics, open_to_all=seen_by == "all")
         return [
+            *([] if seen_by == "off" else [Route("/metrics", metrics)]),
             Route("/v1/speech", SpeechOverHttp(house)),
             WebSocketRoute("/v1/speech", SpeechOverWebSocket(house)),
             Route("/v1/speech/segments", SegmentsOverHttp(house)),

@@ -33,6 +33,8 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics: Literal["loopback", "off", "all"] = "loopback"
+    """Who may read `GET /metrics`."""
     shutdown_ms: Annotated[int, Meta(ge=0, le=600_000)] = 10_000
     """How long running requests may go on after SIGTERM."""
 

@@ -67,6 +67,11 @@ class EncodeFarm:
         self._waiting: list[_Job[Any]] = []  # guarded by _changed, as is _closing
         self._closing = False
 
+    @property
+    def jobs_waiting(self) -> int:
+        """Jobs that no thread has taken yet."""
+        return len(self._waiting)
+
     def start(self) -> None:
         """Start the threads. Called once, in the loop."""
         loop = asyncio.get_running_loop()

@@ -119,13 +119,35 @@ class Warned(msgspec.Struct, frozen=True):
     field: str | None = None
 
 
+class Timings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How long a context took, by the server's clock, in ms.
+
+    `first_payload_ms` and `first_audio_ms`: from the first text of its first utterance to its first audio and to its
+    first audible sample; None = there was none. The others are of the whole context. `queue_ms`: what its orders waited
+    for a worker. `synthesis_ms` made `audio_ms` of audio, heard or not. `gaps` times the listener ran dry although the
+    segment had been ordered, for `gap_ms` in all. `lead_ms`: audio sent and not played yet.
+    """
+
+    queue_ms: float
+    synthesis_ms: float
+    audio_ms: float
+    gaps: int
+    gap_ms: float
+    lead_ms: float
+    first_payload_ms: float | None = None
+    first_audio_ms: float | None = None
+
+
 class Closed(msgspec.Struct, frozen=True):
-    """The session is over: the last event. `samples` were handed out for `chars` characters of accepted text."""
+    """The session is over: the last event. `samples` were handed out for `chars` characters of accepted text.
+
+    `timings` are not the session's to know: who watches it adds them."""
 
     reason: CloseReason
     samples: int
     chars: int
     id: str | None = None
+    timings: Timings | None = None
 
 
 Event = (

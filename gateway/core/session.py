@@ -546,6 +546,11 @@ class Session:
         return max(0, self._limits.chars_pending_max - pending)
 
     @property
+    def chars_accepted(self) -> int:
+        """Characters of text taken so far."""
+        return self._intake.chars_accepted
+
+    @property
     def has_answers(self) -> bool:
         """True when something waits that overtakes audio."""
         return bool(self._ready)

@@ -28,6 +28,7 @@ from gateway.core.events import (
     SegmentFinished,
     SegmentStarted,
     SessionStarted,
+    Timings,
     Warned,
     Word,
     Words,
@@ -205,6 +206,7 @@ class Ended(Tagged, frozen=True, tag="ended"):
     samples: int
     chars: int
     id: str | None = None
+    timings: Timings | None = None
 
 
 class WarningMessage(Tagged, frozen=True, tag="warning"):
@@ -342,7 +344,18 @@ class NativeConversation:
                 return [_frame(WarningMessage(event.code, event.message, context, event.field))]
             case Closed():
                 self._numbers.pop(context, None)
-                return [_frame(Ended(context, event.reason, event.samples, event.chars, event.id))]
+                return [
+                    _frame(
+                        Ended(
+                            context,
+                            event.reason,
+                            event.samples,
+                            event.chars,
+                            event.id,
+                            event.timings,
+                        )
+                    )
+                ]
             case _:
                 assert_never(event)
 

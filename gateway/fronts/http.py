@@ -24,7 +24,7 @@ from gateway.core.errors import (
     Problem,
     TextTooLong,
 )
-from gateway.core.events import Audio, Closed, Event, SegmentFailed, Warned
+from gateway.core.events import Audio, Closed, Event, SegmentFailed, Timings, Warned
 from gateway.core.limits import Limits
 from gateway.core.params import HTTP_DEFAULTS, Settings
 from gateway.core.resolve import resolve
@@ -40,6 +40,8 @@ from gateway.runtime.wake import Wake
 FRAME_MS = 500
 """Audio per chunk of a download once it has begun."""
 
+ROUTE = HTTP_DEFAULTS.route
+
 log = logging.getLogger("gateway.http")
 
 
@@ -53,6 +55,7 @@ class SpeechOverHttp:
         """Answer one request."""
         request_id = new_request_id()
         answer = _Answer(send, request_id)
+        metrics = self._house.metrics
         begun = time.monotonic()
         chars = 0
         try:
@@ -68,11 +71,15 @@ class SpeechOverHttp:
             if problem is not None:
                 await answer.refuse(problem)
         except GatewayError as error:
+            metrics.refused(ROUTE, error.problem)
             await answer.refuse(error.problem)
         except ExceptionGroup:
             # The edge of the connection: whatever a task of this request died of, the others never hear of it.
             log.exception("request_crashed", extra={"request_id": request_id})
-            await answer.refuse(Internal("the request failed; the log knows why").problem)
+            problem = Internal("the request failed; the log knows why").problem
+            metrics.refused(ROUTE, problem)
+            await answer.refuse(problem)
+        metrics.connections_ended.labels(ROUTE, answer.ending).inc()
         log.info(
             "speech_http",
             extra={
@@ -80,7 +87,8 @@ class SpeechOverHttp:
                 "status": answer.status,
                 "chars": chars,
                 "samples": answer.samples,
-                "whole": answer.complete,
+                "ending": answer.ending,
+                "timings": answer.timings,
                 "ms": round((time.monotonic() - begun) * 1_000, 1),
             },
         )
@@ -99,14 +107,20 @@ class SpeechOverHttp:
     async def _speak(
         self, asked: SpeechRequest, settings: Settings, receive: Receive, answer: _Answer
     ) -> Problem | None:
-        """Make the speech and send it, unless the client goes away first. Gives the problem it has not been told."""
+        """Make the speech and send it, unless the client goes away first. Gives the problem that ended it."""
         house = self._house
         house.admission.open_context()
         try:
             async with asyncio.TaskGroup() as tasks:
                 wake = Wake()
                 speaker = house.new_speaker(
-                    settings, tasks, wake, frame_ms=FRAME_MS, file=True, whole=asked.whole
+                    settings,
+                    tasks,
+                    wake,
+                    frame_ms=FRAME_MS,
+                    route=ROUTE,
+                    file=True,
+                    whole=asked.whole,
                 )
                 stall = Stall(house.limits.send_stall_ms / 1_000, lambda: speaker.session.played_by)
                 gone = tasks.create_task(_disconnected(receive))
@@ -114,12 +128,15 @@ class SpeechOverHttp:
                 told = tasks.create_task(
                     self._tell(speaker, wake, stall, answer, whole=asked.whole)
                 )
-                await asyncio.wait({gone, told}, return_when=asyncio.FIRST_COMPLETED)
-                gone.cancel()
-                told.cancel()
-                stall.close()
-                fed.cancel()
-                speaker.submit(Abort())
+                try:
+                    await asyncio.wait({gone, told}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    gone.cancel()
+                    told.cancel()
+                    stall.close()
+                    fed.cancel()
+                    answer.timings = speaker.timings()
+                    speaker.submit(Abort())
             return None if told.cancelled() else told.result()
         finally:
             house.admission.close_context()
@@ -127,7 +144,7 @@ class SpeechOverHttp:
     async def _tell(
         self, speaker: Speaker, wake: Wake, stall: Stall, answer: _Answer, *, whole: bool
     ) -> Problem | None:
-        """Pull events and send their audio. Gives the problem that ended it before anything was sent."""
+        """Pull events and send their audio. Gives the problem that ended it too early, if one did."""
         while True:
             events = await speaker.next_events()
             if events is None:
@@ -137,7 +154,7 @@ class SpeechOverHttp:
             for event in events:
                 match event:
                     case SegmentFailed():
-                        return None if answer.begun else event.problem
+                        return event.problem
                     case Closed():
                         return await self._close(event, answer)
                     case _:
@@ -145,7 +162,7 @@ class SpeechOverHttp:
                 try:
                     await stall.bound(answer.take(event, whole=whole))
                 except TimeoutError:
-                    log.warning("send_stalled", extra={"request_id": answer.request_id})
+                    answer.ending = "send_stalled"
                     return None
             # A send that is taken at once does not suspend; others must get their turn all the same.
             await asyncio.sleep(0)
@@ -163,7 +180,9 @@ class _Answer:
         self.request_id = request_id
         self.status = 0
         self.samples = 0
-        self.complete = False
+        self.ending = "peer_gone"
+        """How it came to its end, unless it is known better: the client left."""
+        self.timings: Timings | None = None
         self._send = send
         self._headers: Headers = []
         self._warnings: list[str] = []
@@ -212,12 +231,14 @@ class _Answer:
             # Nothing was streamed: a whole file, or an empty one, whose length is known.
             await self._begin([(b"content-length", str(len(body)).encode())])
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
-        self.complete = True
+        self.ending = "complete"
 
     async def refuse(self, problem: Problem) -> None:
         """Answer with an error; after the first byte of audio, leave the body unended instead."""
         if self.begun:
+            self.ending = "failed"
             return
+        self.ending = "refused"
         self.status = problem.status
         body = encode_http_error(problem, self.request_id)
         await send_json(self._send, self.status, body, error_headers(problem, self.request_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 
 import msgspec
@@ -12,6 +13,7 @@ from gateway.core.params import Catalog, Controls, Model, Voice
 from gateway.core.vocabulary import Route
 from gateway.dialects.native import encode_http_error
 from gateway.fronts.reply import error_headers, headers, new_request_id, send_json
+from gateway.telemetry.metrics import MEDIA_TYPE, Metrics
 
 Answer = Callable[[], object]
 
@@ -93,6 +95,37 @@ class JsonAnswer:
             await send_problem(send, error.problem, request_id)
             return
         await send_json(send, 200, body, headers(request_id, "application/json"))
+
+
+class MetricsOverHttp:
+    """`GET /metrics` as a plain ASGI application. Unless it is `open_to_all`, only this machine finds it."""
+
+    def __init__(self, metrics: Metrics, *, open_to_all: bool) -> None:
+        self._metrics = metrics
+        self._open_to_all = open_to_all
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or not (self._open_to_all or _is_from_here(scope)):
+            await nothing_here(scope, receive, send)
+        elif scope["method"] not in {"GET", "HEAD"}:
+            error = MethodNotAllowed(f"{scope['method']} means nothing here", allowed="GET, HEAD")
+            await send_problem(send, error.problem, new_request_id())
+        else:
+            head = headers(new_request_id(), MEDIA_TYPE)
+            await send_json(send, 200, self._metrics.exposition(), head)
+
+
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
+"""A proxy on this machine says by one of these that it asks for somebody else."""
+
+
+def _is_from_here(scope: Scope) -> bool:
+    client = scope.get("client")
+    if client is None or any(name in _FORWARDED for name, _ in scope["headers"]):
+        return False
+    address = ipaddress.ip_address(client[0])
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 from starlette.types import Receive, Scope, Send
 
 from gateway.core.errors import GatewayError, Internal, InvalidValue
+from gateway.core.params import WEBSOCKET_DEFAULTS
 from gateway.dialects.base import Frame
 from gateway.dialects.native import SUBPROTOCOL, NativeConversation, audio_form, encode_http_error
 from gateway.fronts.reply import error_headers, headers, new_request_id, send_json
@@ -26,6 +27,8 @@ INTERNAL_ERROR = 1011
 """Close codes of RFC 6455 §7.4.1."""
 CLOSE_MS_MAX = 1_000
 """How long a close frame may take to leave; a peer that does not read never gets it."""
+
+ROUTE = WEBSOCKET_DEFAULTS.route
 
 log = logging.getLogger("gateway.websocket")
 
@@ -51,6 +54,8 @@ class SpeechOverWebSocket:
                 )
                 await self._serve(conversation, request_id, receive, send)
         except GatewayError as error:
+            self._house.metrics.refused(ROUTE, error.problem)
+            self._ended("refused")
             await send_json(
                 send,
                 error.problem.status,
@@ -90,8 +95,11 @@ class SpeechOverWebSocket:
             log.exception("connection_crashed", extra={"request_id": request_id})
             problem = Internal("the connection failed; the log knows why").problem
             frames = conversation.encode_error(problem, None, None)
+            self._house.metrics.refused(ROUTE, problem)
+            self._ended("failed")
             await end(INTERNAL_ERROR, problem.code, *frames)
             return
+        self._ended(verdict.name.lower())
         if verdict is not Verdict.PEER_GONE:
             await end(POLICY_VIOLATION, verdict.name.lower())
         log.info(
@@ -102,6 +110,9 @@ class SpeechOverWebSocket:
                 "ms": round((time.monotonic() - begun) * 1_000, 1),
             },
         )
+
+    def _ended(self, cause: str) -> None:
+        self._house.metrics.connections_ended.labels(ROUTE, cause).inc()
 
 
 def _negotiate(offered: list[str]) -> str | None:

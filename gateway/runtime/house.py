@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.audio.farm import EncodeFarm
 from gateway.core.limits import Limits
 from gateway.core.params import Catalog, Settings
 from gateway.core.session import Session
+from gateway.core.vocabulary import Route
 from gateway.engines.base import Engine
 from gateway.runtime.admission import Admission
 from gateway.runtime.outlet import Outlet
 from gateway.runtime.speaker import Speaker
 from gateway.runtime.turns import Turns
+from gateway.telemetry.metrics import Metrics, Vitals
+from gateway.telemetry.timeline import Timeline
+
+
+def _loop_clock() -> Callable[[], float]:
+    return asyncio.get_running_loop().time
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,23 @@ class House:
     admission: Admission
     turns: Mapping[str, Turns]
     """Places at the engines."""
+    clock: Callable[[], float] = field(default_factory=_loop_clock)
+    """Seconds for what is measured. uvloop's own clock knows whole milliseconds only."""
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        self.metrics.watch(self.vitals)
+
+    def vitals(self) -> Vitals:
+        """What there is of everything at this moment."""
+        return Vitals(
+            connections=self.admission.connections,
+            contexts=self.admission.contexts,
+            encode_jobs_waiting=self.farm.jobs_waiting,
+            places_free={name: turns.free for name, turns in self.turns.items()},
+            orders_waiting={name: turns.waiting for name, turns in self.turns.items()},
+            worker_restarts={name: engine.worker_restarts for name, engine in self.engines.items()},
+        )
 
     def new_speaker(
         self,
@@ -36,6 +60,7 @@ class House:
         wake: Callable[[], None],
         *,
         frame_ms: int,
+        route: Route = Route.WEBSOCKET,
         id: str | None = None,
         file: bool = False,
         whole: bool = False,
@@ -45,4 +70,5 @@ class House:
         now = asyncio.get_running_loop().time()
         session = Session(settings, self.limits, now, frame_ms=frame_ms, id=id)
         outlet = Outlet(settings, self.farm, whole=whole, container_always=file)
-        return Speaker(session, self.engines, self.turns, outlet, tasks, wake)
+        timeline = Timeline(self.metrics, route, settings, whole=whole)
+        return Speaker(session, self.engines, self.turns, outlet, tasks, wake, timeline, self.clock)

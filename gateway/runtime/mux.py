@@ -27,6 +27,7 @@ from gateway.core.errors import (
     GatewayError,
     InputEnded,
     MessageTooLarge,
+    Problem,
     TooManyContexts,
 )
 from gateway.core.events import Closed
@@ -93,11 +94,13 @@ class Mux:
             async with asyncio.TaskGroup() as tasks:
                 reader = tasks.create_task(self._read(receive, tasks))
                 writer = tasks.create_task(self._write(send))
-                await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-                reader.cancel()
-                writer.cancel()
-                for context in self._contexts.values():
-                    context.speaker.submit(Abort())
+                try:
+                    await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    reader.cancel()
+                    writer.cancel()
+                    for context in self._contexts.values():
+                        context.speaker.submit(Abort())
         finally:
             self._stall.close()
             for _ in self._contexts:
@@ -124,14 +127,18 @@ class Mux:
             self._measure(message)
             said = conversation.decode(message)
         except NotUnderstood as error:
-            self._reply(conversation.encode_error(error.problem, error.context, error.id))
+            self._refuse(error.problem, error.context, error.id)
             return
         for warning in said.warnings:
             self._reply(conversation.encode(said.context, warning))
         try:
             await self._obey(said, tasks)
         except GatewayError as error:
-            self._reply(conversation.encode_error(error.problem, said.context, said.id))
+            self._refuse(error.problem, said.context, said.id)
+
+    def _refuse(self, problem: Problem, context: str | None, id: str | None) -> None:
+        self._house.metrics.refused(self._conversation.defaults.route, problem)
+        self._reply(self._conversation.encode_error(problem, context, id))
 
     def _measure(self, message: Frame) -> None:
         bytes_max = self._house.limits.message_bytes_max
@@ -200,7 +207,10 @@ class Mux:
             )
         settings = resolve(parameters, self._house.catalog, self._conversation.defaults)
         self._house.admission.open_context()
-        speaker = self._house.new_speaker(settings, tasks, self._wake, frame_ms=FRAME_MS, id=id)
+        route = self._conversation.defaults.route
+        speaker = self._house.new_speaker(
+            settings, tasks, self._wake, frame_ms=FRAME_MS, route=route, id=id
+        )
         self._contexts[name] = _Context(name, parameters, speaker)
         self._share()
         self._wake()

@@ -75,6 +75,11 @@ class Outlet:
             case _:
                 return [event]
 
+    @property
+    def delay_s(self) -> float:
+        """The silence that the codec puts in front of a stream."""
+        return self._encoder.delay_samples / self._format.sample_rate if self._encoder else 0.0
+
     def _stage(self) -> tuple[Resampler, Encoder]:
         if self._resampler is None:
             self._resampler = Resampler(self._rate_in, self._format.sample_rate)

@@ -7,13 +7,16 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
+import msgspec
+
 from gateway.core.commands import Command, PushText
-from gateway.core.events import Event
+from gateway.core.events import Closed, Event, Timings
 from gateway.core.session import Session
 from gateway.core.synthesis import Abandon, Synthesize
 from gateway.engines.base import Engine
 from gateway.runtime.outlet import Outlet
 from gateway.runtime.turns import Turns
+from gateway.telemetry.timeline import Timeline
 
 SLICE_CHARS = 512
 """Characters that are cleaned and cut in one go: a fraction of a millisecond of prose, four of the worst there is."""
@@ -21,6 +24,7 @@ SLICE_CHARS = 512
 
 class Speaker:
     """Carries between a session and its engine. `wake` is called whenever there may be something new to pull.
+    `timeline` is shown all that happens, in times of `watch`.
 
     Engine work runs in `tasks`, the task group of the connection, and ends with it.
     """
@@ -33,6 +37,8 @@ class Speaker:
         outlet: Outlet,
         tasks: asyncio.TaskGroup,
         wake: Callable[[], None],
+        timeline: Timeline,
+        watch: Callable[[], float],
     ) -> None:
         self.session = session
         self._engines = engines
@@ -40,12 +46,15 @@ class Speaker:
         self._outlet = outlet
         self._tasks = tasks
         self._wake = wake
+        self._timeline = timeline
+        self._watch = watch
         self._clock = asyncio.get_running_loop().time
         self._working: dict[int, asyncio.Task[None]] = {}
 
     def submit(self, command: Command) -> None:
         """Hand a command to the session. Raises what the session raises."""
         self.session.submit(command, self._clock())
+        self._timeline.submitted(command, self.session.chars_accepted, self._watch())
         self._place_orders()
         self._wake()
 
@@ -74,7 +83,16 @@ class Speaker:
         if event is None:
             return None
         self._place_orders()
-        return await self._outlet.pass_on(event, deadline)
+        self._timeline.pulled(event)
+        events = await self._outlet.pass_on(event, deadline)
+        self._timeline.handed_out(events, self._watch(), self._outlet.delay_s)
+        if isinstance(event, Closed):
+            events[-1] = msgspec.structs.replace(event, timings=self.timings())
+        return events
+
+    def timings(self) -> Timings:
+        """How long everything took so far."""
+        return self._timeline.timings(self._watch())
 
     def _deadline(self, now: float) -> float:
         """When what is pulled next must be encoded."""
@@ -92,6 +110,7 @@ class Speaker:
         while (order := self.session.next_order(now)) is not None:
             match order:
                 case Synthesize():
+                    self._timeline.ordered(order.segment, self._watch())
                     task = self._tasks.create_task(self._perform(order, needed_by))
                     self._working[order.segment] = task
                 case Abandon():
@@ -110,6 +129,7 @@ class Speaker:
             ):
                 async for report in reports:
                     self.session.report(report, self._clock())
+                    self._timeline.reported(report, self._watch())
                     self._wake()
         finally:
             if self._working.get(order.segment) is asyncio.current_task():

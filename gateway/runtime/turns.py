@@ -23,9 +23,15 @@ class Turns:
 
     def __init__(self, places: int) -> None:
         assert places >= 1
-        self._free = places
+        self.free = places
+        """Places that nobody has."""
         self._arrivals = itertools.count()
         self._waiting: list[_Waiter] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiting)
 
     @asynccontextmanager
     async def turn(self, needed_by: float) -> AsyncIterator[None]:
@@ -37,8 +43,8 @@ class Turns:
             self._pass_on()
 
     async def _take(self, needed_by: float) -> None:
-        if self._free:
-            self._free -= 1
+        if self.free:
+            self.free -= 1
             return
         place = asyncio.get_running_loop().create_future()
         waiter = (needed_by, next(self._arrivals), place)
@@ -59,7 +65,7 @@ class Turns:
             if not place.done():  # Whoever was cancelled has not heard of it yet.
                 place.set_result(None)
                 return
-        self._free += 1
+        self.free += 1
 
 
 def new_turns(engines: Mapping[str, Engine]) -> dict[str, Turns]:

@@ -42,9 +42,11 @@ class _Run:
 
 @dataclass(slots=True)
 class Page:
-    """The answers to one step after the other. Settings that are as in `ready`, limits and `session` are left out."""
+    """The answers to one step after the other. Settings that are as in `ready`, limits and `session` are left out, and
+    timings unless the dialogue is `timed`."""
 
     full: bool = False
+    timed: bool = False
     _lines: list[str] = field(default_factory=list)
     _runs: dict[str, _Run] = field(default_factory=dict)
     _settings: Message = field(default_factory=dict)
@@ -142,6 +144,8 @@ class Page:
             if not self.full:
                 hidden |= {"settings": OMITTED, "limits": OMITTED}
             return {**message, **hidden}
+        if message["type"] == "ended" and not self.timed:
+            return {**message, "timings": OMITTED}
         return message
 
 

@@ -150,9 +150,13 @@ class Transcript:
 
 async def play_in_memory(transcript: Transcript) -> list[str]:
     """The file with what came from the mux alone. Needs the loop with virtual time."""
-    async with open_house(transcript.config()) as house, asyncio.TaskGroup() as tasks:
+    clock = asyncio.get_running_loop().time
+    async with (
+        open_house(transcript.config(), clock) as house,
+        asyncio.TaskGroup() as tasks,
+    ):
         transcript.plant(house)
-        page = Page(transcript.options.full)
+        page = Page(transcript.options.full, transcript.options.time)
         connection = MemoryConnection(0)
 
         async def write(frame: Frame) -> None:
@@ -187,7 +191,7 @@ async def play_over_socket(transcript: Transcript) -> list[str]:
         transcript.plant(server.house)
         url = f"{server.ws_url}?audio={transcript.options.audio}"
         async with connect(url, subprotocols=[Subprotocol(SUBPROTOCOL)], proxy=None) as connection:
-            page = Page(transcript.options.full)
+            page = Page(transcript.options.full, transcript.options.time)
 
             async def perform(lines: list[str], expected: list[str]) -> None:
                 for line in lines:

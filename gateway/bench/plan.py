@@ -30,8 +30,8 @@ class Plan(msgspec.Struct, frozen=True):
     streams: tuple[int, ...] = (1, 8, 32, 128)
     ramp_s_min: float = 0.3
     """Before a window opens; it also waits until each stream has ended an utterance."""
-    window_s: float = 2.0
-    cost_window_s: float = 1.5
+    window_s: float = 1.6
+    cost_window_s: float = 1.0
     lag_streams: tuple[int, ...] = (32, 128)
     lag_window_s: float = 6.0
     sessions: int = 200

@@ -8,6 +8,8 @@ from gateway.bench.latency import Latency
 from gateway.bench.results import Result
 
 NONE = "–"
+DISTURBED_CORES = 0.2
+"""What other processes may take while throughput is measured; /proc counts in ticks, which alone makes some noise."""
 
 
 def markdown(result: Result) -> str:
@@ -18,13 +20,19 @@ def markdown(result: Result) -> str:
 def _lines(result: Result) -> Iterator[str]:
     machine = result.machine
     packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
-    yield f"Gateway {machine.gateway} ({machine.git or 'no git'}), plan `{result.plan.name}`, model `{result.plan.model}`, "
-    yield f"{result.started}, {result.seconds:.0f} s. {machine.cpu}, {machine.cores} cores, {machine.memory_mb} MB, "
-    yield f"{machine.system}, Python {machine.python}; {packages}."
+    foreign = max((row.foreign_cores for row in result.throughput), default=0.0)
     yield (
-        "Gateway and harness on cores of their own, but for throughput."
-        if result.is_pinned
-        else "Gateway and harness share the cores."
+        f"{result.started}, {result.seconds:.0f} s, plan `{result.plan.name}`, model "
+        f"`{result.plan.model}`; gateway {machine.gateway} at {machine.git or 'no commit'}. "
+        f"{machine.cpu}, {machine.cores} cores, {machine.memory_mb} MB, {machine.system}, "
+        f"Python {machine.python}; {packages}. "
+        + (
+            "Gateway and harness had cores of their own, except for throughput. "
+            if result.is_pinned
+            else "Gateway and harness shared the cores. "
+        )
+        + f"Other processes took up to {_number(foreign)} cores meanwhile"
+        + (": too much for figures to be trusted." if foreign > DISTURBED_CORES else ".")
     )
     yield from _table(
         "Goals",

@@ -1,9 +1,12 @@
-"""Prints how well streamed text is cut, set by set: `python -m tests.segmentation.evaluate`.
+"""Prints how well streamed text is cut: `make segmentation`, or `python -m tests.segmentation.evaluate`.
 
-Boundaries: precision, recall and F1 of sentence ends, false splits, cases that are exactly right, and the delay in
-characters (mean, 95th, 99th percentile, largest). Pieces: characters fed before the first piece leaves, its length, the
-mean length of the later ones, the longest. Speed: processor time per character, beside one pass of the judge over the
-same text; the only figures here that differ from run to run.
+Segmenters: ours beside those peers that are installed (`make peers`). On the treebanks without Thai: precision, recall
+and F1 of sentence ends, false splits, the delay in characters, and processor time; then the golden rules that are exactly
+right, and on GPT-4's answers the characters fed before the first piece leaves, the longest piece, and the texts whose
+pieces join to the text again. Sets: ours, one by one. Pieces: what the presets make of the answers. Speed: beside one pass
+of the judge over the same text, by length of the text, and for the slices that long messages are cut in.
+
+Only the times differ from run to run.
 """
 
 from __future__ import annotations
@@ -17,61 +20,130 @@ import sentencex
 from gateway.core.params import PRESETS, Segmentation
 from gateway.core.segmenter import Segmenter
 from tests.segmentation.measure import (
+    Cutter,
+    Score,
     Sizes,
+    is_pooled,
+    ours,
     percentile,
     pool,
     score_all,
     sets,
     sizes_all,
 )
+from tests.segmentation.peers import PEERS
 
 JUDGE_CHARS_MAX = 8_000
 """The judge loses line ends between its own pieces of more than 10 kB."""
+OURS = "speech gateway"
 
 
 def main() -> None:
-    """Print the table."""
-    _boundaries()
+    """Print the tables."""
+    _segmenters()
+    _sets()
     _pieces()
     _speed()
 
 
-def _print(*columns: object) -> None:
-    sys.stdout.write("  ".join(str(column) for column in columns) + "\n")
+def _row(*cells: object) -> None:
+    sys.stdout.write(f"| {' | '.join(map(str, cells))} |\n")
+    sys.stdout.flush()
 
 
-def _boundaries() -> None:
-    _print(
-        f"{'sentence ends, streamed':26}",
-        "    P     R    F1  false missed    exact  delay p95 p99 max  kept",
+def _head(*cells: str) -> None:
+    sys.stdout.write("\n")
+    _row(*cells)
+    _row(*["---"] * len(cells))
+
+
+def _delays(score: Score) -> str:
+    delays = score.delays
+    mean = sum(delays) / max(1, len(delays))
+    p95, p99 = percentile(delays, 0.95), percentile(delays, 0.99)
+    return f"{mean:.1f} {p95} {p99} {max(delays, default=0)}"
+
+
+def _segmenters() -> None:
+    _head(
+        "treebanks, golden rules, GPT-4",
+        "P / R / F1",
+        "false",
+        "delay mean p95 p99 max",
+        "golden en",
+        "other",
+        "first fed mean p95 max",
+        "longest",
+        "exact texts",
+        "µs/char",
     )
-    scores = {name: score_all(cases) for name, cases in sets().items() if name != "llm_mtbench"}
-    scores["UD without Thai"] = pool(scores)
-    for name, score in scores.items():
-        delays = score.delays
-        mean = sum(delays) / max(1, len(delays))
-        _print(
-            f"{name:26}",
-            f"{score.precision:.3f} {score.recall:.3f} {score.f1:.3f}",
-            f"{score.false:5} {score.misses:6}",
-            f"{score.exact:4}/{score.cases:<4}",
-            f"{mean:4.1f} {percentile(delays, 0.95):3} {percentile(delays, 0.99):3} {max(delays, default=0):3}",
-            f"{100 * score.lossless / score.cases:.0f}%",
+    _segmenter(OURS, ours(), ours(Segmentation()))
+    missing = []
+    for name, make in PEERS.items():
+        try:
+            cutter = make()
+        except ImportError as error:
+            missing.append(f"{name} ({error.name})")
+        else:
+            _segmenter(name, cutter, cutter)
+    if missing:
+        sys.stdout.write(f"Not installed: {', '.join(missing)}. `make peers` installs them.\n")
+
+
+def _segmenter(name: str, sentences: Cutter, answers: Cutter) -> None:
+    pooled = pool(
+        {name: score_all(cases, sentences) for name, cases in sets().items() if is_pooled(name)}
+    )
+    english = score_all(sets()["golden_english"], sentences)
+    other = score_all(sets()["golden_other"], sentences)
+    sizes = sizes_all(sets()["llm_mtbench"], answers)
+    _row(
+        name,
+        f"{pooled.precision:.3f} / {pooled.recall:.3f} / {pooled.f1:.3f}",
+        pooled.false,
+        _delays(pooled),
+        f"{english.exact}/{english.cases}",
+        f"{other.exact}/{other.cases}",
+        _first_fed(sizes),
+        sizes.longest,
+        f"{sizes.lossless}/{len(sizes.first_fed)}",
+        f"{pooled.micros:.2f}",
+    )
+
+
+def _sets() -> None:
+    _head("set", "P / R / F1", "false", "missed", "exact", "delay mean p95 p99 max", "kept")
+    for name, cases in sets().items():
+        if name == "llm_mtbench":
+            continue
+        score = score_all(cases)
+        _row(
+            name,
+            f"{score.precision:.3f} / {score.recall:.3f} / {score.f1:.3f}",
+            score.false,
+            score.misses,
+            f"{score.exact}/{score.cases}",
+            _delays(score),
+            f"{100 * score.lossless / score.cases:.0f} %",
         )
 
 
+def _first_fed(sizes: Sizes) -> str:
+    fed = sizes.first_fed
+    return f"{sum(fed) / len(fed):.1f} {percentile(fed, 0.95)} {max(fed)}"
+
+
 def _pieces() -> None:
-    _print()
-    _print(f"{'pieces of GPT-4 answers':26}", "first fed p95 max  chars  later  longest  kept")
+    _head("GPT-4", "first fed mean p95 max", "first chars", "later mean", "longest", "kept")
     for preset, params in PRESETS.items():
-        sizes: Sizes = sizes_all(sets()["llm_mtbench"], params)
-        fed = sizes.first_fed
-        _print(
-            f"{preset:26}",
-            f"{sum(fed) / len(fed):9.1f} {percentile(fed, 0.95):3} {max(fed):3}",
+        sizes = sizes_all(sets()["llm_mtbench"], ours(params))
+        _row(
+            preset,
+            _first_fed(sizes),
             f"{min(sizes.first_chars)}-{max(sizes.first_chars)}",
-            f"{sum(sizes.later_chars) / len(sizes.later_chars):6.1f} {sizes.longest:7}",
-            f"{100 * sizes.lossless / len(fed):5.0f}%",
+            f"{sum(sizes.later_chars) / len(sizes.later_chars):.1f}",
+            sizes.longest,
+            f"{100 * sizes.lossless / len(sizes.first_fed):.0f} %",
         )
 
 
@@ -80,14 +152,13 @@ def _speed() -> None:
         "English": " ".join(case.text for case in sets()["ud_english_pud"])[:100_000],
         "Chinese": "".join(case.text for case in sets()["ud_chinese_pud"]),
     }
-    _print()
-    _print(f"{'µs per character':26}", "judge  one push  (x judge)  4 characters a push")
+    _head("µs per character", "judge", "one push", "x judge", "4 characters a push")
     for name, text in texts.items():
         lang = {"English": "en", "Chinese": "zh"}[name]
         judge = _micros(lambda: _judge(lang, text), text)  # noqa: B023  (called at once)
         once = _micros(lambda: _push(lang, text, len(text)), text)  # noqa: B023
         tokens = _micros(lambda: _push(lang, text, 4), text)  # noqa: B023
-        _print(f"{name:26}", f"{judge:.3f}  {once:8.3f}  {once / judge:9.1f}  {tokens:.3f}")
+        _row(name, f"{judge:.3f}", f"{once:.3f}", f"{once / judge:.1f}", f"{tokens:.3f}")
 
 
 def _micros(work: Callable[[], None], text: str) -> float:

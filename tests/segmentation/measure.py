@@ -8,7 +8,8 @@ delay of a boundary is the number of characters fed when its piece came out, les
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,9 @@ FEED_CHARS_MAX = 6
 
 SENTENCES = Segmentation(schedule=(1,), max_chars=500)
 """Every sentence end is used and, but for the cap, nothing else is."""
+
+Cutter = Callable[[Iterator[str], str], Iterator[str]]
+"""Whatever cuts tokens in a language into pieces. It takes no more tokens than it needs for the piece it gives next."""
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -41,7 +45,14 @@ class Score(msgspec.Struct):
     exact: int = 0
     cases: int = 0
     lossless: int = 0
+    chars: int = 0
+    cpu_s: float = 0.0
     delays: list[int] = msgspec.field(default_factory=list)
+
+    @property
+    def micros(self) -> float:
+        """Processor time per character."""
+        return self.cpu_s / max(1, self.chars) * 1e6
 
     @property
     def precision(self) -> float:
@@ -62,6 +73,8 @@ class Score(msgspec.Struct):
         self.exact += other.exact
         self.cases += other.cases
         self.lossless += other.lossless
+        self.chars += other.chars
+        self.cpu_s += other.cpu_s
         self.delays += other.delays
 
 
@@ -69,17 +82,31 @@ class Sizes(msgspec.Struct):
     """The pieces of any number of texts: what was fed before the first left, and how long they are."""
 
     first_fed: list[int] = msgspec.field(default_factory=list)
-    firsts: list[Piece] = msgspec.field(default_factory=list)
+    first_chars: list[int] = msgspec.field(default_factory=list)
     later_chars: list[int] = msgspec.field(default_factory=list)
     lossless: int = 0
 
     @property
-    def first_chars(self) -> list[int]:
-        return [len(piece.text) for piece in self.firsts]
-
-    @property
     def longest(self) -> int:
         return max(self.first_chars + self.later_chars)
+
+
+class Feed:
+    """A text in random pieces, as tokens arrive: iterate, and `chars` says how many characters have been taken."""
+
+    def __init__(self, text: str, seed: int) -> None:
+        chance = random.Random(seed)
+        self._tokens: list[str] = []
+        self.chars = begin = 0
+        while begin < len(text):
+            end = begin + chance.randint(1, FEED_CHARS_MAX)
+            self._tokens.append(text[begin:end])
+            begin = end
+
+    def __iter__(self) -> Iterator[str]:
+        for token in self._tokens:
+            self.chars += len(token)
+            yield token
 
 
 def load(name: str) -> list[Case]:
@@ -98,19 +125,23 @@ def sets() -> dict[str, list[Case]]:
     } | {name: load(name) for name in names if name != "pysbd_golden"}
 
 
-def stream(case: Case, params: Segmentation, seed: int) -> Iterator[tuple[Piece, int]]:
-    """Feed a text in random pieces; each piece that comes out, with the characters fed by then."""
-    chance = random.Random(seed)
-    segmenter = Segmenter(params, case.lang)
-    fed = 0
-    while fed < len(case.text):
-        size = chance.randint(1, FEED_CHARS_MAX)
-        token = case.text[fed : fed + size]
-        fed += len(token)
-        for piece in segmenter.push(token, 0.0):
-            yield piece, fed
-    for piece in segmenter.flush():
-        yield piece, fed
+def pieces(tokens: Iterator[str], language: str, params: Segmentation) -> Iterator[Piece]:
+    """What our segmenter makes of tokens that come without pause."""
+    segmenter = Segmenter(params, language)
+    for token in tokens:
+        yield from segmenter.push(token, 0.0)
+    yield from segmenter.flush()
+
+
+def ours(params: Segmentation = SENTENCES) -> Cutter:
+    """Our segmenter among others."""
+    return lambda tokens, language: (piece.text for piece in pieces(tokens, language, params))
+
+
+def cut(case: Case, seed: int, cutter: Cutter) -> list[tuple[str, int]]:
+    """The pieces of a text, each with the characters fed by then."""
+    feed = Feed(case.text, seed)
+    return [(piece, feed.chars) for piece in cutter(iter(feed), case.lang)]
 
 
 def _solid(text: str) -> int:
@@ -137,15 +168,17 @@ def _true_ends(case: Case) -> dict[int, int]:
     return ends
 
 
-def score(case: Case, seed: int, params: Segmentation = SENTENCES) -> Score:
+def score(case: Case, seed: int, cutter: Cutter) -> Score:
     """Compare the pieces of one text with its sentences."""
+    begin = time.process_time()
+    made = cut(case, seed, cutter)
+    cpu_s = time.process_time() - begin
     truth = _true_ends(case)
     total = _solid(case.text)
     found: dict[int, int] = {}
-    texts, solid = [], 0
-    for piece, fed in stream(case, params, seed):
-        texts.append(piece.text)
-        solid += _solid(piece.text)
+    solid = 0
+    for text, fed in made:
+        solid += _solid(text)
         if 0 < solid < total:
             found.setdefault(solid, fed)
     hits = truth.keys() & found.keys()
@@ -155,38 +188,46 @@ def score(case: Case, seed: int, params: Segmentation = SENTENCES) -> Score:
         false=len(found) - len(hits),
         exact=int(truth.keys() == found.keys()),
         cases=1,
-        lossless=int("".join(texts) == case.text),
+        lossless=int("".join(text for text, _ in made) == case.text),
+        chars=len(case.text),
+        cpu_s=cpu_s,
         delays=[found[key] - truth[key] for key in hits],
     )
 
 
-def score_all(cases: list[Case], params: Segmentation = SENTENCES) -> Score:
-    """The sum over all cases; the seed of a case is its number."""
+def score_all(cases: list[Case], cutter: Cutter | None = None) -> Score:
+    """The sum over all cases, cut by ours into sentences unless told otherwise; the seed of a case is its number."""
+    cutter = cutter or ours()
     total = Score()
     for number, case in enumerate(cases):
-        total.add(score(case, number, params))
+        total.add(score(case, number, cutter))
     return total
 
 
+def is_pooled(name: str) -> bool:
+    """Whether a set is one of the treebanks that are added up; Thai writes no sentence ends."""
+    return name.startswith("ud_") and "thai" not in name
+
+
 def pool(scores: Mapping[str, Score]) -> Score:
-    """The sum over the treebanks; Thai writes no sentence ends."""
+    """The sum over the treebanks."""
     total = Score()
     for name, one in scores.items():
-        if name.startswith("ud_") and "thai" not in name:
+        if is_pooled(name):
             total.add(one)
     return total
 
 
-def sizes_all(cases: list[Case], params: Segmentation) -> Sizes:
+def sizes_all(cases: list[Case], cutter: Cutter) -> Sizes:
     """The pieces of all cases; the seed of a case is its number."""
     sizes = Sizes()
     for number, case in enumerate(cases):
-        pieces = list(stream(case, params, number))
-        first, fed = pieces[0]
-        sizes.firsts.append(first)
+        made = cut(case, number, cutter)
+        first, fed = made[0]
         sizes.first_fed.append(fed)
-        sizes.later_chars += [len(piece.text) for piece, _ in pieces[1:]]
-        sizes.lossless += "".join(piece.text for piece, _ in pieces) == case.text
+        sizes.first_chars.append(len(first))
+        sizes.later_chars += [len(text) for text, _ in made[1:]]
+        sizes.lossless += "".join(text for text, _ in made) == case.text
     return sizes
 
 

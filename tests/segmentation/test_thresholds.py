@@ -8,14 +8,15 @@ from gateway.core.params import PRESETS
 from gateway.core.phrases import CLOSED_CLASS
 from gateway.core.vocabulary import CutKind, CutReason, Preset
 from tests.segmentation.measure import (
-    Case,
+    Feed,
     Score,
+    ours,
     percentile,
+    pieces,
     pool,
     score_all,
     sets,
     sizes_all,
-    stream,
 )
 
 pytestmark = pytest.mark.slow
@@ -65,11 +66,13 @@ def test_the_first_piece_of_an_answer_leaves_early(
     preset: Preset, fed_mean: int, fed_max: int
 ) -> None:
     params = PRESETS[preset]
-    sizes = sizes_all(sets()["llm_mtbench"], params)
+    answers = sets()["llm_mtbench"]
+    sizes = sizes_all(answers, ours(params))
     assert sum(sizes.first_fed) / len(sizes.first_fed) <= fed_mean
     assert max(sizes.first_fed) <= fed_max
     assert max(sizes.first_chars) <= params.first_chars_max
-    for piece in sizes.firsts:
+    for seed, case in enumerate(answers):
+        piece = next(pieces(iter(Feed(case.text, seed)), case.lang, params))
         ended = piece.kind in (CutKind.SENTENCE, CutKind.PARAGRAPH)
         assert ended or len(piece.text) >= params.first_chars_min
 
@@ -77,13 +80,13 @@ def test_the_first_piece_of_an_answer_leaves_early(
 @pytest.mark.parametrize("preset", list(Preset))
 def test_pieces_of_an_answer_are_whole_and_bounded(preset: Preset) -> None:
     params = PRESETS[preset]
-    sizes = sizes_all(sets()["llm_mtbench"], params)
+    sizes = sizes_all(sets()["llm_mtbench"], ours(params))
     assert sizes.longest <= params.max_chars
     assert sizes.lossless == len(sets()["llm_mtbench"])
 
 
 def test_later_pieces_grow() -> None:
-    later = sizes_all(sets()["llm_mtbench"], PRESETS[Preset.BALANCED]).later_chars
+    later = sizes_all(sets()["llm_mtbench"], ours(PRESETS[Preset.BALANCED])).later_chars
     assert sum(later) / len(later) >= 150
 
 
@@ -99,7 +102,7 @@ def test_the_first_cut_rarely_falls_inside_a_phrase() -> None:
         if len(sentence) >= LONG_CHARS
     ]
     for seed, sentence in enumerate(sentences):
-        piece, _ = next(stream(Case(sentence), PRESETS[Preset.BALANCED], seed))
+        piece = next(pieces(iter(Feed(sentence, seed)), "en", PRESETS[Preset.BALANCED]))
         cuts += 1
         if piece.reason is CutReason.SIZE:
             before = piece.text.lower().split()[-1]

@@ -22,6 +22,8 @@ from gateway.bench.instruments.utterance import (
     whole,
 )
 from gateway.bench.instruments.websocket import WebSocketClient
+from gateway.bench.workload.drive import speak_in_requests
+from gateway.bench.workload.tokens import Gather, gathered, trickled
 from tests.support.calibration import (
     RETRY_AFTER_S,
     CalibrationServer,
@@ -228,6 +230,32 @@ async def test_a_late_harness_is_seen_in_its_lag_and_in_every_figure(wire: str) 
     assert metrics.ttfa_s == metrics.ttfb_s  # Sound begins with the first sample.
     assert metrics.ftts_s is not None
     assert metrics.ftts_s <= metrics.ttfb_s - 0.1
+
+
+@pytest.mark.parametrize(("how", "requests"), [(Gather.ALL, 1), (Gather.SENTENCE, 2)])
+async def test_requests_for_each_sentence_are_timed_from_the_first_token(
+    how: Gather, requests: int
+) -> None:
+    utterance = Utterance(trickled("It is ten past nine. You have time.", 200.0))
+    firsts: list[float] = []
+    async with calibration_server(Planted()) as server:
+        client = client_of(server, "http")
+        begin = clock()
+        timeline = await speak_in_requests(client, utterance, begin, how)
+        firsts = server.record.written
+        client.close()
+        assert server.record.connections == 1
+    metrics = measure(timeline)
+    assert metrics.trouble is None
+    assert metrics.audio_s == pytest.approx(0.2 * requests)
+    assert metrics.lag_s is not None
+    assert metrics.ftts_s is not None
+    assert metrics.tail_s is not None
+    known = gathered(utterance.pieces, how)
+    assert metrics.ftts_s >= known[0].at_s + 0.02  # The text gathered, and the server's delay.
+    assert metrics.ttfb_s == pytest.approx(metrics.ftts_s, abs=ONSET_EARLY_S)
+    # The last request's first piece, read no earlier than it was written.
+    assert timeline.payloads[-1].at >= firsts[0] >= begin + known[-1].at_s
 
 
 # --- completeness ---
@@ -441,6 +469,7 @@ def failing(timeline: Timeline) -> Trouble:
         (["base64"], Fault.NO_BASE64, Failure.PROTOCOL),
         (["websocket"], Fault.FAIL_SEGMENT, Failure.TRUNCATED),
         (["websocket"], Fault.END_EARLY, Failure.TRUNCATED),
+        (["websocket"], Fault.LOSE_TEXT, Failure.TRUNCATED),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -77,6 +77,8 @@ async def test_a_barge_in_is_acknowledged_and_nothing_leaks(
         assert metrics.cancel is not None
         assert metrics.cancel.acknowledged_s is not None
         assert metrics.cancel.leaked == 0
+        assert metrics.completeness is not None
+        assert metrics.completeness.chars_lost == 0
     client.close()
 
 

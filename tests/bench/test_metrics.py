@@ -13,6 +13,7 @@ from gateway.audio.mp3 import Mp3Encoder
 from gateway.bench.instruments.hearing import Pace
 from gateway.bench.instruments.http import retry_after_s
 from gateway.bench.instruments.metrics import measure
+from gateway.bench.instruments.objectives import Objectives, goodput
 from gateway.bench.instruments.sound import NotAudio, decode, wav_header_bytes
 from gateway.bench.instruments.timeline import (
     Codec,
@@ -241,13 +242,56 @@ def test_what_is_announced_and_what_is_received_must_agree_whatever_a_codec_adds
     encoder = Mp3Encoder(RATE, MP3.bitrate)
     data = encoder.encode(tone(0.5)) + encoder.finish()
     spoken = timeline(wire=Wire.WEBSOCKET, form=MP3)
-    spoken.heard = [Payload(10.1, data, 0, 12_000)]
+    segment = Message(10.1, "segment", {"text_start": 0, "text_end": 6})
+    spoken.heard = [segment, Payload(10.1, data, 0, 12_000)]
     spoken.announced = 12_000
     assert measure(spoken).trouble is None
     spoken.announced = 12_100
     trouble = measure(spoken).trouble
     assert trouble is not None
     assert trouble.failure is Failure.TRUNCATED
+
+
+SEGMENT, CLEARED = "segment", "cleared"
+
+
+@pytest.mark.parametrize(
+    ("said", "lost"),
+    [
+        ([(SEGMENT, 0, 4), (SEGMENT, 4, 15)], 0),
+        ([(SEGMENT, 0, 4), (SEGMENT, 6, 15)], 2),
+        ([(SEGMENT, 0, 4), (SEGMENT, 4, 14)], 1),
+        ([(SEGMENT, 0, 10), (CLEARED, 10, 15)], 0),
+        ([(SEGMENT, 0, 10), (CLEARED, 8, 12)], 3),
+        ([], 15),
+    ],
+)
+def test_every_character_is_spoken_or_given_back(
+    said: list[tuple[str, int, int]], lost: int
+) -> None:
+    spoken = timeline((10.9, tone(0.1)), wire=Wire.WEBSOCKET)
+    spoken.sent = [Sent(10.0, "One "), Sent(10.2, "two. Three.")]
+    for type, start, end in said:
+        text_start = {"text_start": start} if type == SEGMENT else {}
+        spoken.heard.append(Message(10.5, type, {**text_start, "text_end": end}))
+    completeness = measure(spoken).completeness
+    assert completeness is not None
+    assert completeness.chars_lost == lost
+    assert completeness.is_complete == (lost == 0)
+
+
+def test_an_utterance_is_good_when_it_keeps_every_objective() -> None:
+    good = measure(timeline((10.1, tone(0.3))))
+    late = measure(timeline((10.3, tone(0.3))))
+    choppy = measure(timeline((10.1, tone(0.1)), (10.4, tone(0.1)), (10.41, tone(0.1))))
+    silent = measure(timeline((10.1, bytes(4_800))))
+    nothing = measure(Timeline(Wire.HTTP, PCM, 10.0))
+    objectives = Objectives(ttfa_s_max=0.2, prebuffer_s=0.0)
+    kept = [objectives.are_met_by(each) for each in (good, late, choppy, silent, nothing)]
+    assert kept == [True, False, False, False, False]
+    # A player that waits for a fifth of a second of audio has it all by then.
+    assert Objectives(prebuffer_s=0.2).are_met_by(choppy)
+    assert goodput([good, late, good], 4.0, objectives) == 0.5
 
 
 def test_figures_can_be_written_down() -> None:

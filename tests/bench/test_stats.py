@@ -12,7 +12,6 @@ from hypothesis import given, strategies as st
 from gateway.bench.instruments.stats import (
     Latencies,
     bootstrap,
-    goodput,
     percentile,
     percentile_is_known,
 )
@@ -123,7 +122,3 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         found = bootstrap(runs, fmean, seed=trial, rounds=200)
         covered += found.low <= 10 <= found.high
     assert covered >= 48
-
-
-def test_goodput_is_good_ones_per_second() -> None:
-    assert goodput(30, 10.0) == 3.0

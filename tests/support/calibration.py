@@ -60,6 +60,7 @@ class Fault(StrEnum):
     NO_BASE64 = "no base64"
     FAIL_SEGMENT = "fail segment"
     END_EARLY = "end early"  # ended for another reason than being finished
+    LOSE_TEXT = "lose text"  # the last character is in no segment
     STRAY = "stray"  # a frame after the end
 
 
@@ -296,6 +297,7 @@ class _Speech:
         self._sequence = 0
         self._sample = 0
         self._chars = 0
+        self._chars_told = 0
         self._text_ended = asyncio.Event()
         self._speaking: asyncio.Task[None] | None = None
         self._may_be_kept = False
@@ -366,15 +368,7 @@ class _Speech:
             await self._text_ended.wait()
             await asyncio.sleep(planted.commit_s)
         self._record.segment_written = clock()
-        await self._say(
-            "segment",
-            segment=0,
-            text_start=0,
-            text_end=self._chars,
-            reason="end",
-            kind="sentence",
-            sample_start=0,
-        )
+        await self._say_segment()
         pieces = planted.audio()
         async for number, piece in self._server._in_time(pieces):
             if number == len(pieces) // 2 and not await self._middle():
@@ -385,10 +379,19 @@ class _Speech:
             self._record.written.append(clock())
             await self._send_audio(piece)
         await self._text_ended.wait()
+        await self._say_segment()
         await self._end("aborted" if planted.fault is Fault.END_EARLY else "finished")
         if planted.fault is Fault.STRAY:
             await self._send_audio(pieces[-1])
         return True
+
+    async def _say_segment(self) -> None:
+        """All text that has come and was in no segment yet, if there is any."""
+        start, end = self._chars_told, self._chars - (self._planted.fault is Fault.LOSE_TEXT)
+        if start < end:
+            self._chars_told = end
+            place = {"text_start": start, "text_end": end, "sample_start": self._sample}
+            await self._say("segment", segment=0, reason="end", kind="sentence", **place)
 
     async def _middle(self) -> bool:
         """The fault in the middle; False where nothing can follow."""
@@ -427,7 +430,7 @@ class _Speech:
             await self._send_audio(piece)
         await asyncio.sleep(planted.clear_s)
         record.cleared_written = clock()
-        await self._say("cleared", sample_end=self._sample)
+        await self._say("cleared", sample_end=self._sample, text_end=self._chars)
         for _ in range(planted.leaked):
             await self._send_audio(piece)
 

@@ -82,10 +82,11 @@ class HttpClient:
 
     async def _say(self, hearing: Hearing) -> None:
         timeline = hearing.timeline
+        await sleep_until(timeline.intended)
+        timeline.begun = clock()
         for piece in hearing.utterance.pieces:
             await sleep_until(timeline.intended + piece.at_s)
             now = clock()
-            timeline.begun = timeline.begun or now
             timeline.sent.append(Sent(now, piece.text))
             hearing.touch(now)
         try:

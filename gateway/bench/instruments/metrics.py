@@ -29,9 +29,11 @@ from gateway.bench.instruments.timeline import (
     Codec,
     Failure,
     Form,
+    Message,
     Payload,
     Timeline,
     Trouble,
+    Wire,
 )
 
 MP3_DELAY_SAMPLES = 576 + 529
@@ -69,20 +71,24 @@ class Completeness(msgspec.Struct, frozen=True):
     """Whether the audio is all there. `announced`: what the server said it sent, None where the protocol has no such word.
 
     `received`: the samples that its frames claim, None where frames claim nothing. `decoded`: those that a decoder gave;
-    `allowance` more than announced are the codec's own doing. Equal to the sample where the codec allows it.
+    `allowance` more than announced are the codec's own doing. `chars_lost`: characters sent that no segment spoke and no
+    clear gave back, None over HTTP.
     """
 
     announced: int | None
     received: int | None
     decoded: int
     allowance: int
+    chars_lost: int | None
 
     @property
     def is_complete(self) -> bool:
-        """Whether announced = received = decoded, as far as each is known."""
+        """Whether announced = received = decoded, to the sample where the codec allows it, and no text is lost."""
         promised = {count for count in (self.announced, self.received) if count is not None}
-        return len(promised) <= 1 and all(
-            count <= self.decoded <= count + self.allowance for count in promised
+        return (
+            not self.chars_lost
+            and len(promised) <= 1
+            and all(count <= self.decoded <= count + self.allowance for count in promised)
         )
 
 
@@ -102,30 +108,35 @@ class Cancel(msgspec.Struct, frozen=True):
 
 
 class Metrics(msgspec.Struct, frozen=True):
-    """One utterance in figures.
-
-    `lag_s`: how late the harness itself began. All following ones count from the intended start: `ttfb_s` to the first
-    byte of a body or of an audio message (headers and events count for nothing), `ttfc_s` to the first audio byte behind
-    a container's header, `ttfa_s` to when a player without prebuffer plays the first audible sample. `connect_s` is the
-    time a new connection took, None on a kept one. `ftts_s`: first text sent to that same audible sample. `tail_s`: end
-    of the text to last audio, where nobody interrupted. `commit_s`: for each segment, last character of it sent to the `segment` message. `rtf`:
-    first text sent to last audio, over the duration of the audio (it says something only of unpaced streams).
-    """
+    """One utterance in figures."""
 
     trouble: Trouble | None
+    """Why it failed; figures are given as far as they go."""
     lag_s: float | None = None
+    """Intended start to actual start: how late the harness itself was. Every time below contains it, or says from when
+    it counts."""
     connect_s: float | None = None
+    """For a new connection, up to the end of its handshake; None on a kept one."""
     ttfb_s: float | None = None
+    """Intended start to the first byte of a body or of an audio message: headers and events count for nothing."""
     ttfc_s: float | None = None
+    """Intended start to the first audio byte behind a container's header."""
     ttfa_s: float | None = None
+    """Intended start to when a player without prebuffer plays the first audible sample."""
     ftts_s: float | None = None
+    """First text sent to that same sample."""
     tail_s: float | None = None
+    """End of the text to the last audio, where nobody interrupted."""
     rtf: float | None = None
+    """First text sent to the last audio, over the duration of the audio: it says something only of unpaced streams."""
     audio_s: float = 0.0
+    """What was decoded."""
     commit_s: list[float] = []
+    """For each segment: its last character sent to the `segment` message, which comes just before its audio."""
     playout: Playout | None = None
     completeness: Completeness | None = None
     cancel: Cancel | None = None
+    """Where somebody interrupted."""
 
 
 def measure(timeline: Timeline, announced: int | None = None) -> Metrics:
@@ -249,7 +260,22 @@ def _completeness(timeline: Timeline, heard: Heard, announced: int | None) -> Co
         allowance=MP3_DELAY_SAMPLES + MP3_FRAMES_PADDED * frame
         if timeline.form.codec is Codec.MP3
         else 0,
+        chars_lost=_chars_lost(timeline) if timeline.wire is Wire.WEBSOCKET else None,
     )
+
+
+def _chars_lost(timeline: Timeline) -> int:
+    """What is sent goes into segments one after the other, or comes back with a `cleared`."""
+    accounted = lost = 0
+    for item in timeline.heard:
+        if isinstance(item, Message) and item.type in {"segment", "cleared"}:
+            start = item.fields.get("text_start", accounted)
+            end = item.fields.get("text_end", accounted)
+            assert isinstance(start, int)
+            assert isinstance(end, int)
+            lost += max(start - accounted, 0)
+            accounted = max(accounted, end)
+    return lost + sum(len(sent.text) for sent in timeline.sent) - accounted
 
 
 def _judge(
@@ -263,8 +289,7 @@ def _judge(
     if heard.odd_bytes:
         return Trouble(Failure.PROTOCOL, "the audio ends within a sample")
     if not completeness.is_complete:
-        counts = f"{completeness.announced} announced, {completeness.received} received"
-        return Trouble(Failure.TRUNCATED, f"samples: {counts}, {completeness.decoded} decoded")
+        return Trouble(Failure.TRUNCATED, f"not whole: {completeness}")
     if onset is None:
         return Trouble(Failure.INAUDIBLE, "a good end, and nothing to hear")
     return None

@@ -129,8 +129,3 @@ def bootstrap(
     tail = (1 - CONFIDENCE) / 2 * 100
     low, high = np.percentile(drawn, [tail, 100 - tail])
     return Interval(statistic(np.concatenate(runs)), float(low), float(high))  # type: ignore[arg-type]
-
-
-def goodput(good: int, seconds: float) -> float:
-    """Utterances per second that met every objective."""
-    return good / seconds

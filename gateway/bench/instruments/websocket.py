@@ -332,7 +332,11 @@ class _Connection(asyncio.Protocol):
         match type:
             case "started":
                 context.number = _count(fields, "number")
+            case "segment":
+                _count(fields, "text_start")
+                _count(fields, "text_end")
             case "cleared":
+                _count(fields, "text_end")
                 hearing.timeline.silenced = self._at
             case "error" if "segment" in fields:
                 hearing.fail(Failure.TRUNCATED, f"{fields.get('code')}: {fields.get('message')}")

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from gateway.bench.instruments.hearing import sleep_until
-from gateway.bench.instruments.timeline import Timeline, clock
-from gateway.bench.instruments.utterance import Client
+from gateway.bench.instruments.timeline import Sent, Timeline, clock, joined
+from gateway.bench.instruments.utterance import Client, Utterance
 from gateway.bench.workload.schedule import Session, Turn
+from gateway.bench.workload.tokens import Gather, gathered
 
 LEAD_IN_S = 0.1
 """Between now and the beginning of a schedule, so that its first sessions are not late already."""
@@ -65,6 +68,27 @@ async def converse(client: Client, session: Session, intended: float, on_turn: O
             intended = max(heard_until(timeline), clock()) + turn.think_s
     finally:
         client.close()
+
+
+async def speak_in_requests(
+    client: Client, utterance: Utterance, intended: float, how: Gather
+) -> Timeline:
+    """What a client does that can only ask for whole texts: gather tokens, ask for one piece after the other.
+
+    Each request leaves when its text is there and the one before has been answered; a failed one is the last. The
+    timeline is that of the whole utterance, whose text was there when its tokens were. Nobody interrupts.
+    """
+    parts: list[Timeline] = []
+    for piece in gathered(utterance.pieces, how):
+        request = msgspec.structs.replace(
+            utterance, pieces=(piece,), barge_in_s=None, vanish_s=None
+        )
+        parts.append(await client.speak(request, intended))
+        if parts[-1].trouble is not None:
+            break
+    whole = joined(parts)
+    whole.sent = [Sent(intended + piece.at_s, piece.text) for piece in utterance.pieces]
+    return whole
 
 
 def heard_until(timeline: Timeline) -> float:

@@ -490,6 +490,18 @@ async def test_every_failure_is_seen_for_what_it_is(
             client.close()
 
 
+async def test_a_context_that_ends_while_text_is_sent_is_over() -> None:
+    pieces = tuple(Piece(n * 0.001, "word ") for n in range(200))
+    planted = Planted(fault=Fault.END_AMID_TEXT, delay_s=0.0, pieces=1)
+    async with calibration_server(planted) as server:
+        client = client_of(server, "websocket")
+        for _ in range(REPEATS):
+            timeline = await client.speak(Utterance(pieces), clock(), cold=True)
+            assert timeline.finished is not None
+            assert len(timeline.sent) < len(pieces)
+        client.close()
+
+
 @pytest.mark.parametrize("wire", WIRES)
 async def test_nothing_to_hear_is_a_failure(wire: str) -> None:
     async with calibration_server(Planted(is_silent=True)) as server:

@@ -60,6 +60,7 @@ class Fault(StrEnum):
     NO_BASE64 = "no base64"
     FAIL_SEGMENT = "fail segment"
     END_EARLY = "end early"  # ended for another reason than being finished
+    END_AMID_TEXT = "end amid text"
     LOSE_TEXT = "lose text"  # the last character is in no segment
     STRAY = "stray"  # a frame after the end
 
@@ -378,7 +379,8 @@ class _Speech:
                 break
             self._record.written.append(clock())
             await self._send_audio(piece)
-        await self._text_ended.wait()
+        if planted.fault is not Fault.END_AMID_TEXT:
+            await self._text_ended.wait()
         await self._say_segment()
         await self._end("aborted" if planted.fault is Fault.END_EARLY else "finished")
         if planted.fault is Fault.STRAY:

@@ -116,7 +116,7 @@ class Metrics(msgspec.Struct, frozen=True):
     """Intended start to actual start: how late the harness itself was. Every time below contains it, or says from when
     it counts."""
     connect_s: float | None = None
-    """For a new connection, up to the end of its handshake; None on a kept one."""
+    """For a new connection, over WebSocket up to its `ready`; None on a kept one."""
     ttfb_s: float | None = None
     """Intended start to the first byte of a body or of an audio message: headers and events count for nothing."""
     ttfc_s: float | None = None

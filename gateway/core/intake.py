@@ -87,6 +87,8 @@ class Intake:
         self._unsent: list[str] = []
         """The caller's text behind `_covered`; kept only where it is not what the segmenter has."""
         self._held_since: float | None = None
+        self._goes_on = False
+        """A push came in slices, and the last one is still to come: no time passes for its text."""
         self._begin_passage()
 
     @property
@@ -104,6 +106,7 @@ class Intake:
 
     def push(self, text: str, now: float, *, more: bool = False) -> list[Cut]:
         """Append text; gives the cuts that it completes. `more` = the same push goes on in the next call."""
+        self._goes_on = more
         joined = self._surrogates.push(text)
         self.chars_accepted += len(joined)
         if self._passage is None:
@@ -144,12 +147,16 @@ class Intake:
 
     def deadline(self, dry_at: float | None) -> float | None:
         """When `tick` may next give something; `dry_at` is when the listener runs out of audio, None = not known."""
+        if self._goes_on:
+            return None
         times = (self._segmenter.deadline(dry_at), self._settle_at())
         return min((time for time in times if time is not None), default=None)
 
     def tick(self, now: float, dry_at: float | None) -> list[Cut]:
         """The cuts that leave because of the time. Early or repeated calls give nothing."""
         cuts: list[Cut] = []
+        if self._goes_on:
+            return cuts
         settle_at = self._settle_at()
         if self._passage is not None and settle_at is not None and now >= settle_at:
             self._held_since = None

@@ -101,7 +101,7 @@ class Segmenter:
 
     def push(self, text: str, now: float, *, more: bool = False) -> list[Piece]:
         """Append text; returns the pieces that it completes. `more` = the same push goes on in the next call."""
-        if not text:
+        if not text and (more or not self._goes_on):
             return []
         scanner, start = self._scanner, self._start
         if not self._goes_on:
@@ -111,7 +111,7 @@ class Segmenter:
         self._pushed_at = now
         if self._since is None:
             self._since = now
-        if self._ended_at == scanner.end and not text[0].isspace():
+        if self._ended_at == scanner.end and text and not text[0].isspace():
             self._seams.append(self._ended_at)
         scanner.feed(text, start)
         pieces = self._read()

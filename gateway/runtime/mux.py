@@ -33,7 +33,7 @@ from gateway.core.errors import (
 from gateway.core.events import Closed
 from gateway.core.params import Parameters
 from gateway.core.resolve import merge, resolve
-from gateway.core.session import Session
+from gateway.core.session import Session, State
 from gateway.dialects.base import Adjust, Conversation, Frame, Hello, NotUnderstood, Ping, Said
 from gateway.runtime.house import House
 from gateway.runtime.speaker import Speaker
@@ -164,6 +164,9 @@ class Mux:
             settings = resolve(merged, self._house.catalog, self._conversation.defaults)
             context.speaker.submit(Configure(settings, intent.id))
             context.parameters = merged
+        elif isinstance(intent, Clear) and context.speaker.session.state is State.CLOSED:
+            # Its last audio is being encoded: too late to take anything back, not too late to ask what was heard.
+            self._reply_recalled(context.speaker.session, said.context, intent)
         else:
             await self._pass_on(context, intent)
 
@@ -181,8 +184,7 @@ class Mux:
                 self._forget(context)
                 raise
         elif isinstance(intent, Clear) and ended is not None:
-            recalled = ended.recall(intent, self._clock())
-            self._reply(self._conversation.encode(said.context, recalled))
+            self._reply_recalled(ended, said.context, intent)
         elif ended is not None:
             raise InputEnded(f"context {said.context!r} has ended", field="context")
         else:
@@ -233,6 +235,10 @@ class Mux:
         frame_ms = FRAME_MS if len(self._contexts) <= 1 else FRAME_MS_SHARED
         for context in self._contexts.values():
             context.speaker.session.frame_ms = frame_ms
+
+    def _reply_recalled(self, session: Session, context: str, clear: Clear) -> None:
+        cleared = session.recall(clear, self._clock())
+        self._reply(self._conversation.encode(context, cleared))
 
     def _reply(self, frames: list[Frame]) -> None:
         self._replies.extend(frames)

@@ -131,7 +131,40 @@ def test_held_text_does_not_wait_for_ever() -> None:
     assert now <= 3 * 0.4 + 1e-9  # once for the mark, once for its text, once more for half a word
 
 
+def test_no_time_passes_between_the_slices_of_a_push() -> None:
+    intake = Intake(settings(Cleanup.OFF, idle_ms=100, max_delay_ms=400))
+    intake.push("This is done. ", 0.0, more=True)
+    assert intake.deadline(None) is None
+    assert intake.tick(9.0, None) == []
+    intake.push("And this goes on", 9.0)
+    assert intake.deadline(None) is not None
+
+
 def test_released_pushes_leave_whole() -> None:
     intake = Intake(settings(Cleanup.MARKDOWN, push_boundary=PushBoundary.RELEASE))
     (cut,) = intake.push("and **this", 0.0)
     assert cut.source == "and **this"
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        Segmentation(),
+        Segmentation(push_boundary=PushBoundary.RELEASE),
+        Segmentation(push_boundary=PushBoundary.AFTER_TERMINATOR),
+        Segmentation(release_chars=30),
+    ],
+    ids=["none", "release", "after_terminator", "release_chars"],
+)
+@pytest.mark.parametrize("mode", list(Cleanup))
+def test_a_push_in_slices_is_one_push(segmentation: Segmentation, mode: Cleanup) -> None:
+    def cut(size: int) -> list[tuple[str, CutReason]]:
+        intake = Intake(TextSettings(language="en", cleanup=mode, segmentation=segmentation))
+        cuts: list[Cut] = []
+        for push in (LLM, "And one more. ", "The end"):
+            for at in range(0, len(push), size):
+                part = push[at : at + size]
+                cuts += intake.push(part, 0.0, more=at + size < len(push))
+        return [(cut.text, cut.reason) for cut in cuts + intake.flush(CutReason.END, 0.0)]
+
+    assert cut(7) == cut(1) == cut(len(LLM))

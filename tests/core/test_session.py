@@ -289,6 +289,22 @@ class TestClear:
         assert (cleared.spoken, cleared.unspoken) == ("One two", " three.")
 
 
+class TestLateReports:
+    def test_do_not_hold_back_what_comes_after_a_clear(self) -> None:
+        """An engine that has not noticed takes no place and fills no bound."""
+        limits = Limits(lookahead=1, audio_ahead_ms=100)
+        new = session(limits, segmentation=RELEASE)
+        new.submit(PushText("Old text."), 0.0)
+        (old,) = orders(new)
+        new.submit(Clear(), 0.0)
+        assert list(orders(new)) == [Abandon(old.segment)]
+        new.report(Produced(old.segment, pcm(old.segment, RATE)), 0.0)
+        new.submit(PushText("New text."), 0.0)
+        (order,) = orders(new)
+        assert isinstance(order, Synthesize)
+        assert order.text == "New text."
+
+
 class TestTrouble:
     def test_a_failed_segment_costs_only_itself(self) -> None:
         new = session(segmentation=RELEASE)
@@ -361,6 +377,13 @@ class TestBounds:
     def test_empty_text_is_refused(self) -> None:
         with pytest.raises(TextMissing):
             session().submit(PushText(""), 0.0)
+
+    def test_a_refused_text_leaves_the_format_free(self) -> None:
+        new = session()
+        with pytest.raises(TextMissing):
+            new.submit(PushText(""), 0.0)
+        assert new.state is State.CONFIGURING
+        new.submit(Configure(settings(format=Format(Codec.WAV, RATE))), 0.0)
 
     def test_unanswered_flushes_are_bounded(self) -> None:
         new = session(Limits(events_pending_max=4))
@@ -453,6 +476,28 @@ class TestTime:
         (closed,) = events(new, 10.0)
         assert isinstance(closed, Closed)
         assert closed.reason is CloseReason.IDLE
+
+    def test_an_unread_answer_stops_the_idle_clock(self) -> None:
+        """Who has not read cannot have answered, and warnings must not pile up."""
+        limits = Limits(context_idle_ms=10_000, context_idle_warning_ms=4_000)
+        new = session(limits)
+        assert new.deadline() is None
+        for now in (6.0, 10.0, 20.0):
+            new.tick(now)
+        assert names(events(new, 20.0)) == ["SessionStarted"]
+        assert new.state is State.CONFIGURING
+
+    def test_the_wait_of_a_text_begins_with_it(self) -> None:
+        sentences = Segmentation(
+            max_delay_ms=1_000, idle_ms=0, push_boundary=PushBoundary.AFTER_TERMINATOR
+        )
+        new = session(segmentation=sentences)
+        new.submit(PushText("All of this leaves at once."), 0.0)
+        assert audio_of(run(new))
+        new.submit(PushText("and this "), 50.0)
+        deadline = new.deadline()
+        assert deadline is not None
+        assert deadline >= 51.0
 
     def test_five_minutes_of_silence_then_text(self) -> None:
         new = session()

@@ -121,6 +121,22 @@ async def test_acknowledgements_come_before_audio() -> None:
         assert len(socket.received) - received <= 3
 
 
+async def test_answers_overtake_the_audio_of_listeners_who_have_less() -> None:
+    """New settings are answered at once, however much their context still has to play."""
+    async with memory_house() as house, memory_socket(house, unread_max=1) as socket:
+        await configure(socket, "rich", lead_ms=None)
+        await say(socket, "rich", SENTENCE * 40, end=False)
+        while len(socket.audio("rich")) < 2 * RATE * 30:
+            await socket.receive()
+        await configure(socket, "talker", lead_ms=None)
+        await say(socket, "talker", SENTENCE * 20, end=False)
+        await socket.receive_until("segment", context="talker")
+        await configure(socket, "rich", speed=2.0, id="faster")
+        received = len(socket.received)
+        await socket.receive_until("started", id="faster")
+        assert len(socket.received) - received <= 3
+
+
 async def test_who_has_least_to_play_is_served_first() -> None:
     """A newcomer's first audio overtakes that of a listener who has seconds of it."""
     async with memory_house() as house, memory_socket(house, unread_max=1) as socket:

@@ -6,6 +6,8 @@ scale (-40 dBFS). The onset is where that window begins, so it may be up to 10 m
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +23,11 @@ _BLOCK_HOPS = 1_000
 """So many windows are looked at together: enough for numpy, and little wasted after an early onset."""
 
 
-def audible_onset(samples: Samples, sample_rate: int) -> int | None:
-    """The index of the first audible sample; None when there is none. A signal shorter than a window is one window."""
+def audible_onset(samples: NDArray[np.floating[Any]], sample_rate: int) -> int | None:
+    """The index of the first audible sample, full scale being 1.0; None when there is none.
+
+    A signal shorter than a window is one window.
+    """
     window = round(WINDOW_S * sample_rate)
     hop = max(round(HOP_S * sample_rate), 1)
     if 0 < len(samples) < window:

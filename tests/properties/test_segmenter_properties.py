@@ -6,7 +6,6 @@ character at all, halves of surrogate pairs included, so that most examples reac
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -20,6 +19,7 @@ from gateway.core.languages import KNOWN
 from gateway.core.params import Segmentation
 from gateway.core.segmenter import Piece, Segmenter
 from gateway.core.vocabulary import CutReason, Preset, PushBoundary
+from tests.support.floods import HARD, calls_of, flood
 
 WORDS = (
     "the", "The", "In", "a", "I", "word", "Dr", "U.S", "e.g", "etc", "z.B", "r", "1990", "3.14", "10", "1", "2", "ii",
@@ -228,54 +228,10 @@ def test_the_judge_is_asked_little(text: str, language: str) -> None:
     assert max(judge.calls, default=0) <= longest
 
 
-HARD = {
-    "prose": "The quick brown fox jumps, as it does. ",
-    "dots": ".",
-    "spaced dots": ". ",
-    "digits": "1",
-    "dotted digits": "1.",
-    "quotes": '"',
-    "opening brackets": "(",
-    "closing brackets": ")",
-    "clauses": "a, ",
-    "commas and brackets": ",)))",
-    "ideographs": "他说你好，",
-    "titles": "Dr. ",
-    "initials": "U.S. A ",
-    "line ends": "\n",
-    "blank lines": " " * 63 + "\n",
-    "short lines": "a\n",
-    "list": "1. a ",
-    "smileys": ". :",
-    "one word": "a",
-    "combining marks": "\u0301",
-    "flag halves": "\U0001f1e9",
-    "blanks": " ",
-}
-
-
-def calls_of(work: Callable[[], object]) -> int:
-    """Function calls, Python's own and those into C, that `work` makes: a measure of work without a clock."""
-    count = 0
-
-    def tally(_frame: object, kind: str, _argument: object) -> None:
-        nonlocal count
-        count += kind in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(tally)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
-
-
 @pytest.mark.parametrize("unit", HARD.values(), ids=HARD)
 def test_work_grows_with_the_text_and_no_faster(unit: str) -> None:
     def work(chars: int) -> int:
-        text = (unit * (chars // len(unit) + 1))[:chars]
-        return calls_of(lambda: pieces_of([text], Segmentation(), "en"))
+        return calls_of(lambda: pieces_of([flood(unit, chars)], Segmentation(), "en"))
 
     work(2_000)  # the judge remembers words
     assert work(16_000) <= 4.4 * work(4_000)
@@ -292,14 +248,14 @@ def test_characters_are_handed_out_a_few_times(unit: str, monkeypatch: pytest.Mo
 
     honest = Scanner.slice
     monkeypatch.setattr(Scanner, "slice", tally)
-    text = (unit * 20_000)[:20_000]
+    text = flood(unit, 20_000)
     pieces_of([text], Segmentation(), "en")
     assert handed <= 40 * len(text)
 
 
 def test_tokens_cost_no_more_at_the_end_than_at_the_beginning() -> None:
     def work(chars: int) -> int:
-        text = (HARD["prose"] * chars)[:chars]
+        text = flood(HARD["prose"], chars)
         return calls_of(
             lambda: pieces_of(split(text, list(range(0, chars, 3))), Segmentation(), "en")
         )

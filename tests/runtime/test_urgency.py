@@ -19,6 +19,7 @@ from gateway.core.params import HTTP_DEFAULTS, Parameters
 from gateway.core.resolve import resolve
 from gateway.runtime.turns import Turns
 from gateway.runtime.wake import Wake
+from tests.support.leaks import until
 from tests.support.memory import memory_house, memory_socket
 
 T = TypeVar("T")
@@ -99,42 +100,31 @@ async def test_the_first_segment_is_needed_now_and_the_others_when_it_has_been_p
 
 
 class HaltingFarm(EncodeFarm):
-    """A farm that halts before its job number `halt_at`, until it is let go."""
+    """A farm that halts before the job that finishes a stream, until it is let go."""
 
-    def __init__(self, halt_at: int) -> None:
+    def __init__(self) -> None:
         super().__init__(threads=1)
-        self.jobs = 0
-        self.halt_at = halt_at
         self.halted, self.go = asyncio.Event(), asyncio.Event()
 
     async def run(self, deadline: float, work: Callable[[], T]) -> T:
-        self.jobs += 1
-        if self.jobs == self.halt_at:
+        if "_finish" in work.__qualname__:
             self.halted.set()
             await self.go.wait()
         return await super().run(deadline, work)
 
 
 async def test_a_clear_during_the_last_drain_still_learns_what_was_heard() -> None:
-    async def speak(farm: HaltingFarm) -> None:
-        farm.start()
-        async with memory_house() as house, memory_socket(replace(house, farm=farm)) as socket:
-            await socket.send({"type": "configure", "format": {"codec": "mp3"}, "lead_ms": None})
-            await socket.send({"type": "text", "text": "Two words."}, {"type": "end"})
-            if farm.halt_at:
-                await farm.halted.wait()
-                await socket.send({"type": "clear", "played_ms": 1e6, "id": "late"})
-                await socket.send({"type": "ping"})
-                await asyncio.sleep(0)  # The reader's turn; the writer is halted.
-                farm.go.set()
-                await socket.receive_until("pong")
-                (cleared,) = socket.messages("cleared")
-                assert (cleared["id"], cleared["spoken"]) == ("late", "Two words.")
-                assert socket.messages("ended")
-            else:
-                await socket.receive_until("ended")
-        await farm.aclose()
-
-    counting = HaltingFarm(0)
-    await speak(counting)
-    await speak(HaltingFarm(counting.jobs))
+    farm = HaltingFarm()
+    farm.start()
+    async with memory_house() as house, memory_socket(replace(house, farm=farm)) as socket:
+        await socket.send({"type": "configure", "format": {"codec": "mp3"}, "lead_ms": None})
+        await socket.send({"type": "text", "text": "Two words."}, {"type": "end"})
+        await farm.halted.wait()
+        await socket.send({"type": "clear", "played_ms": 1e6, "id": "late"}, {"type": "ping"})
+        await until(lambda: socket.all_heard)
+        farm.go.set()
+        await socket.receive_until("pong")
+    await farm.aclose()
+    (cleared,) = socket.messages("cleared")
+    assert (cleared["id"], cleared["spoken"]) == ("late", "Two words.")
+    assert socket.messages("ended")

@@ -77,6 +77,11 @@ class MemoryConnection:
         """The client hears something. Raises anyio.EndOfStream when the server is gone."""
         return await self._at_client.receive()
 
+    @property
+    def all_heard(self) -> bool:
+        """Whether the server has taken everything that the client said."""
+        return not self._to_server.statistics().current_buffer_used
+
     def leave(self) -> None:
         """The client is gone: the server's `take` gives None, and `give` raises, as sockets do. Fine twice."""
         self._to_server.close()
@@ -107,8 +112,14 @@ class MemorySocket(SpeechSocket):
 
     def __init__(self, connection: MemoryConnection, verdict: asyncio.Future[Verdict]) -> None:
         super().__init__(connection)
+        self._memory = connection
         self.leave = connection.leave
         self.verdict = verdict
+
+    @property
+    def all_heard(self) -> bool:
+        """Whether the server has taken everything that was sent."""
+        return self._memory.all_heard
 
 
 @asynccontextmanager

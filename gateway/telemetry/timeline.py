@@ -316,9 +316,9 @@ class Timeline:
     def _aborted(self, now: float) -> None:
         if not self._opened or self._over:
             return
+        self._withdraw(self._playback.lead_s(now), "abort", now)
         if self._heard is not None:
             self._ended(self._heard, "cancelled")
-        self._withdraw(self._playback.lead_s(now), "abort", now)
         self._closed(CloseReason.ABORTED)
 
     def _closed(self, reason: CloseReason) -> None:

@@ -104,7 +104,7 @@ _ACCEPTS: dict[State, frozenset[type[Command]]] = {
     State.CONFIGURING: frozenset({Configure, PushText, Flush, Clear, EndInput, KeepAlive, Abort}),
     State.OPEN: frozenset({Configure, PushText, Flush, Clear, EndInput, KeepAlive, Abort}),
     State.DRAINING: frozenset({Clear, KeepAlive, Abort}),
-    State.CLOSED: frozenset({Abort}),
+    State.CLOSED: frozenset({KeepAlive, Abort}),
 }
 
 _SPOKEN_WITH = (

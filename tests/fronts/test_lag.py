@@ -35,7 +35,9 @@ FEW = 8
 """Slices that are compared at a time: what is cut when differs from slice to slice."""
 PENDING_CHARS_MAX = Segmentation().max_chars + HELD_CHARS_MAX
 """Of cleaned and uncleaned text between two slices."""
-SEEN_CHARS_MAX = PENDING_CHARS_MAX + WINDOW_CHARS_MAX
+READ_OUT = 4
+"""How many times longer what is read out may be than what is written ("$5")."""
+SEEN_CHARS_MAX = PENDING_CHARS_MAX + WINDOW_CHARS_MAX + READ_OUT * SLICE_CHARS
 """Which a rule may look at, with what is spoken already."""
 
 

@@ -1,11 +1,12 @@
 # Thin names for what ./run and ./test do; a machine without make loses nothing.
 
 PYTHON := .venv/bin/python
+PEERS := .venv/peers
 UV ?= uv
 LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links --quiet
 
-.PHONY: check install run fmt lint types imports test cover bench lock
+.PHONY: check install run fmt lint types imports test cover bench mutants segmentation peers lock
 
 check:  ## Everything that continuous integration checks
 	./test
@@ -40,6 +41,18 @@ cover: install  ## The tests, and which lines and branches they never reach
 
 bench:
 	./run bench
+
+segmentation: install  ## How well and how fast text is cut, beside the peers that are installed
+	$(or $(wildcard $(PEERS)/bin/python),$(PYTHON)) -m tests.segmentation.evaluate
+
+peers: install  ## Other segmenters for `make segmentation`, in an environment of their own (1 GB)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install -q 'pip>=25.1'
+	$(PEERS)/bin/python -m pip install -q -r requirements.lock
+	$(PEERS)/bin/python -m pip install -q --group peers
+
+mutants: install  ## Plant each known bug and see the suite notice it; a few minutes
+	$(PYTHON) -m tests.mutants
 
 lock:  ## Resolve pyproject.toml again (needs uv); UPGRADE=1 takes the newest versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) -o requirements.lock

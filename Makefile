@@ -56,4 +56,5 @@ mutants: install  ## Plant each known bug and see the suite notice it; a few min
 
 lock:  ## Resolve pyproject.toml again (needs uv); UPGRADE=1 takes the newest versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) -o requirements.lock
-	$(LOCK) $(if $(UPGRADE),--upgrade) --extra bench --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra bench -c requirements.lock -o requirements-bench.lock
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra bench --group dev -c requirements-bench.lock -o requirements-dev.lock

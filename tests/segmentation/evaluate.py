@@ -14,11 +14,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import sentencex
 
-from gateway.core.params import PRESETS, Segmentation
+from gateway.core.intake import Intake
+from gateway.core.params import PRESETS, Segmentation, TextSettings
 from gateway.core.segmenter import Segmenter
+from gateway.core.vocabulary import Cleanup
+from gateway.runtime.speaker import SLICE_CHARS
 from tests.segmentation.measure import (
     Cutter,
     Score,
@@ -32,9 +36,12 @@ from tests.segmentation.measure import (
     sizes_all,
 )
 from tests.segmentation.peers import PEERS
+from tests.support.floods import HARD, MARKUP, flood
 
 JUDGE_CHARS_MAX = 8_000
 """The judge loses line ends between its own pieces of more than 10 kB."""
+LENGTHS = (25_000, 100_000)
+FLOOD_CHARS = 20_000
 OURS = "speech gateway"
 
 
@@ -44,6 +51,7 @@ def main() -> None:
     _sets()
     _pieces()
     _speed()
+    _slices()
 
 
 def _row(*cells: object) -> None:
@@ -148,38 +156,66 @@ def _pieces() -> None:
 
 
 def _speed() -> None:
-    texts = {
-        "English": " ".join(case.text for case in sets()["ud_english_pud"])[:100_000],
-        "Chinese": "".join(case.text for case in sets()["ud_chinese_pud"]),
-    }
+    english = " ".join(case.text for case in sets()["ud_english_pud"])
+    chinese = "".join(case.text for case in sets()["ud_chinese_pud"])
     _head("µs per character", "judge", "one push", "x judge", "4 characters a push")
-    for name, text in texts.items():
-        lang = {"English": "en", "Chinese": "zh"}[name]
-        judge = _micros(lambda: _judge(lang, text), text)  # noqa: B023  (called at once)
-        once = _micros(lambda: _push(lang, text, len(text)), text)  # noqa: B023
-        tokens = _micros(lambda: _push(lang, text, 4), text)  # noqa: B023
+    for name, text, language in (("English", english, "en"), ("Chinese", chinese, "zh")):
+        judge = _micros(partial(_judge, language), text)
+        once = _micros(partial(_push, language, len(text)), text)
+        tokens = _micros(partial(_push, language, 4), text)
         _row(name, f"{judge:.3f}", f"{once:.3f}", f"{once / judge:.1f}", f"{tokens:.3f}")
+    _head("µs per character, one push", *(f"{chars:,}" for chars in LENGTHS), "ratio")
+    for name, unit in HARD.items():
+        short, long = (
+            _micros(partial(_push, "en", chars), flood(unit, chars)) for chars in LENGTHS
+        )
+        _row(name, f"{short:.3f}", f"{long:.3f}", f"{long / short:.2f}")
 
 
-def _micros(work: Callable[[], None], text: str) -> float:
+def _micros(work: Callable[[str], None], text: str) -> float:
     best = float("inf")
     for _ in range(3):
         begin = time.process_time()
-        work()
+        work(text)
         best = min(best, time.process_time() - begin)
     return best / len(text) * 1e6
 
 
-def _judge(lang: str, text: str) -> None:
+def _judge(language: str, text: str) -> None:
     for start in range(0, len(text), JUDGE_CHARS_MAX):
-        sentencex.segment(lang, text[start : start + JUDGE_CHARS_MAX])
+        sentencex.segment(language, text[start : start + JUDGE_CHARS_MAX])
 
 
-def _push(lang: str, text: str, chars: int) -> None:
-    segmenter = Segmenter(Segmentation(), lang)
+def _push(language: str, chars: int, text: str) -> None:
+    segmenter = Segmenter(Segmentation(), language)
     for start in range(0, len(text), chars):
         segmenter.push(text[start : start + chars], 0.0)
     segmenter.flush()
+
+
+def _slices() -> None:
+    """The slowest slice of each text, taken from the best of three times that it was cut."""
+    _head("ms per slice", *Cleanup)
+    slowest = {
+        (name, mode): min(_slowest_slice(flood(unit, FLOOD_CHARS), mode) for _ in range(3))
+        for name, unit in (HARD | MARKUP).items()
+        for mode in Cleanup
+    }
+    _row("prose", *(f"{slowest['prose', mode]:.2f}" for mode in Cleanup))
+    worst = [
+        max((ms, name) for (name, mode), ms in slowest.items() if mode is of) for of in Cleanup
+    ]
+    _row("worst", *(f"{ms:.2f} ({name})" for ms, name in worst))
+
+
+def _slowest_slice(text: str, mode: Cleanup) -> float:
+    intake = Intake(TextSettings(language="en", cleanup=mode))
+    slowest = 0.0
+    for start in range(0, len(text), SLICE_CHARS):
+        begin = time.process_time()
+        intake.push(text[start : start + SLICE_CHARS], 0.0, more=True)
+        slowest = max(slowest, time.process_time() - begin)
+    return slowest * 1_000
 
 
 if __name__ == "__main__":

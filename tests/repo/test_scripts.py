@@ -58,7 +58,7 @@ class Checkout:
         for name in SCRIPTS:
             (root / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, root / name)
-        for lock in ("requirements.lock", "requirements-dev.lock"):
+        for lock in ("requirements.lock", "requirements-bench.lock", "requirements-dev.lock"):
             (root / lock).write_text("one==1\n")
         for tool in TOOLS:
             if found := shutil.which(tool):
@@ -130,6 +130,12 @@ def test_the_first_run_installs_by_hash_and_the_second_nothing(checkout: Checkou
     assert "installing requirements.lock" in said
     assert checkout.sh("./run") == (0, "")
     assert checkout.calls == ["-m gateway serve"]
+
+
+def test_what_measures_is_installed_when_it_is_asked_for(checkout: Checkout) -> None:
+    checkout.sh("./run", "bench", "compare")
+    (install,) = checkout.installs
+    assert install.endswith("/requirements-bench.lock")
 
 
 def test_a_changed_lock_is_installed(checkout: Checkout) -> None:

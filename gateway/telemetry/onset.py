@@ -22,14 +22,18 @@ _POWER = (THRESHOLD * 32_768) ** 2
 
 
 class Onset:
-    """The search in one stream of mono s16le PCM at `sample_rate` Hz."""
+    """The search in one stream of mono s16le PCM at `sample_rate` Hz, behind `silence_s` of silence."""
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, silence_s: float = 0.0) -> None:
         self._rate = sample_rate
         self._hop = max(1, round(sample_rate * HOP_MS / 1_000))
         self._window: deque[tuple[int, int]] = deque(maxlen=WINDOW_HOPS)
         """The sum and the sum of squares of each of the last hops."""
         self._hops = 0
+        self._silence_s = silence_s
+        if silence_s:
+            self._skip(WINDOW_HOPS)
+            self._hops = 0
         self._rest = b""
         """Samples that do not fill a hop yet."""
         self.at_s: float | None = None
@@ -43,8 +47,7 @@ class Onset:
             return
         pcm = self._rest + pcm
         silent = (len(pcm) - len(pcm.lstrip(b"\0"))) // (self._hop * SAMPLE_BYTES)
-        self._window.extend([(0, 0)] * min(silent, WINDOW_HOPS))
-        self._hops += silent
+        self._skip(silent)
         samples = memoryview(pcm).cast("h")
         end = len(samples) // self._hop * self._hop
         for start in range(silent * self._hop, end, self._hop):
@@ -52,10 +55,15 @@ class Onset:
             self._window.append((sum(hop), sum(map(mul, hop, hop))))
             self._hops += 1
             if len(self._window) == WINDOW_HOPS and self._power() > _POWER:
-                self.at_s = (self._hops - WINDOW_HOPS) * self._hop / self._rate
+                begins_s = (self._hops - WINDOW_HOPS) * self._hop / self._rate
+                self.at_s = self._silence_s + begins_s
                 break
         self._rest = pcm[end * SAMPLE_BYTES :]
         self.is_over = self.at_s is not None or self._hops * self._hop >= SEARCH_S * self._rate
+
+    def _skip(self, hops: int) -> None:
+        self._window.extend([(0, 0)] * min(hops, WINDOW_HOPS))
+        self._hops += hops
 
     def _power(self) -> float:
         """The mean square of the window, its own mean removed."""

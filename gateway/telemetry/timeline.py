@@ -66,9 +66,10 @@ class _Ordered:
 class _Utterance:
     """An utterance until it is heard."""
 
-    def __init__(self, now: float, sample_rate: int) -> None:
+    def __init__(self, now: float) -> None:
         self.began_at = now
-        self.onset = Onset(sample_rate)
+        self.onset: Onset | None = None
+        """The search for speech in the decoded audio, from the first audio on."""
         self.has_payload = False
         self._handed_s = 0.0
         self._dry_at = now
@@ -78,7 +79,7 @@ class _Utterance:
         plays_at = max(now, self._dry_at)
         offset_s, self._handed_s = self._handed_s, self._handed_s + seconds
         self._dry_at = plays_at + seconds
-        if self.onset.at_s is None or self.onset.at_s >= self._handed_s:
+        if self.onset is None or self.onset.at_s is None or self.onset.at_s >= self._handed_s:
             return None
         return plays_at + self.onset.at_s - offset_s
 
@@ -108,6 +109,8 @@ class Timeline:
         self._clears: deque[float] = deque()
         self._is_stale = False
         """A clear has come since the event was pulled that is now being encoded."""
+        self._pcm = b""
+        """The audio of that event."""
         self._playback = Playback()
         self._position_s = 0.0
         """Audio handed out since the context began."""
@@ -179,11 +182,14 @@ class Timeline:
     def pulled(self, event: Event) -> None:
         """An event has left the session and is about to be encoded."""
         self._is_stale = False
-        if self._utterance is not None and isinstance(event, Audio):
-            self._utterance.onset.hear(event.data)
+        self._pcm = event.data if isinstance(event, Audio) else b""
 
     def handed_out(self, events: Sequence[Event], now: float, delay_s: float = 0.0) -> None:
         """What became of the pulled event goes to the client. `delay_s` is the silence that its codec puts in front."""
+        if self._pcm and self._utterance is not None and not self._is_stale:
+            if self._utterance.onset is None:
+                self._utterance.onset = Onset(self._rate_made, delay_s)
+            self._utterance.onset.hear(self._pcm)
         for event in events:
             match event:
                 case Audio():
@@ -233,7 +239,7 @@ class Timeline:
 
     def _text_came(self, now: float) -> None:
         if self._is_fresh and not self._flushes_unanswered and not self._whole:
-            self._utterance = _Utterance(now, self._rate_made)
+            self._utterance = _Utterance(now)
         self._is_fresh = False
 
     def _audio(self, event: Audio, now: float, delay_s: float) -> None:
@@ -263,17 +269,16 @@ class Timeline:
     def _hear(self, utterance: _Utterance, seconds: float, now: float, delay_s: float) -> None:
         if not utterance.has_payload:
             utterance.has_payload = True
+            seconds += delay_s
             payload_s = now - utterance.began_at
             self._figures.first_payload.observe(payload_s)
             if self._first_payload_s is None:
                 self._first_payload_s = payload_s
         audible_at = utterance.hand_out(seconds, now)
         if audible_at is None:
-            if utterance.onset.is_over and utterance.onset.at_s is None:
-                self._utterance = None
             return
         self._utterance = None
-        audio_s = audible_at + delay_s - utterance.began_at
+        audio_s = audible_at - utterance.began_at
         self._figures.first_audio.observe(audio_s)
         if self._first_audio_s is None:
             self._first_audio_s = audio_s

@@ -11,15 +11,17 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 from starlette.types import Message as AsgiMessage, Scope
 
+from gateway.core.events import Timings
 from gateway.core.vocabulary import Codec, Route
 from gateway.fronts.system import MetricsOverHttp
 from gateway.telemetry.metrics import MEDIA_TYPE, Metrics, Vitals
 from tests.fronts.peers import http_client
 from tests.support.checkout import ROOT
-from tests.support.documents import named, table
+from tests.support.documents import in_words, named, table
 from tests.support.scraped import read
 from tests.support.server import running_server, speech_socket, tone_config
 
+PROTOCOL = ROOT / "docs" / "protocol.md"
 DOCUMENT = ROOT / "docs" / "operating.md"
 TABLES = ("Contexts and connections", "Waiting", "Work", "The server")
 
@@ -61,6 +63,12 @@ def test_every_metric_is_described_as_it_is() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     assert process
     assert all(f"`{name}`" in text for name in process)
+
+
+def test_the_timings_of_ended_are_described_as_they_are() -> None:
+    described = [(named(row), row["type"]) for row in table(PROTOCOL, "ended: timings")]
+    fields = msgspec.structs.fields(Timings)
+    assert described == [(field.name, in_words(field.type)) for field in fields]
 
 
 def test_names_say_what_they_count_in() -> None:

@@ -42,6 +42,8 @@ from gateway.runtime.wake import Wake
 
 FRAME_MS = 200
 """Audio per frame while one context speaks."""
+FRAME_MS_UNPACED = 500
+"""Audio per frame while one context speaks that takes it as fast as it is made."""
 FRAME_MS_SHARED = 40
 """Audio per frame while several do, so that each comes round soon."""
 
@@ -164,6 +166,7 @@ class Mux:
             settings = resolve(merged, self._house.catalog, self._conversation.defaults)
             context.speaker.submit(Configure(settings, intent.id))
             context.parameters = merged
+            self._share()
         elif isinstance(intent, Clear) and context.speaker.session.state is State.CLOSED:
             # Its last audio is being encoded: too late to take anything back, not too late to ask what was heard.
             self._reply_recalled(context.speaker.session, said.context, intent)
@@ -231,10 +234,12 @@ class Mux:
             self._ended.popitem(last=False)
 
     def _share(self) -> None:
-        """Several contexts take shorter turns."""
-        frame_ms = FRAME_MS if len(self._contexts) <= 1 else FRAME_MS_SHARED
+        """Several contexts take shorter turns than one, and a download longer ones than a listener."""
+        alone = len(self._contexts) <= 1
         for context in self._contexts.values():
-            context.speaker.session.frame_ms = frame_ms
+            session = context.speaker.session
+            frame_ms = FRAME_MS_UNPACED if session.settings.lead_ms is None else FRAME_MS
+            session.frame_ms = frame_ms if alone else FRAME_MS_SHARED
 
     def _reply_recalled(self, session: Session, context: str, clear: Clear) -> None:
         cleared = session.recall(clear, self._clock())

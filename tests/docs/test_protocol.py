@@ -30,7 +30,7 @@ from gateway.dialects.native import (
     SpeechBody,
     Tagged,
 )
-from gateway.runtime.mux import FRAME_MS, FRAME_MS_SHARED, Verdict
+from gateway.runtime.mux import FRAME_MS, FRAME_MS_SHARED, FRAME_MS_UNPACED, Verdict
 from gateway.server import PING_S
 from tests.support.checkout import ROOT
 from tests.support.documents import Row, in_words, named, table
@@ -153,7 +153,8 @@ def test_the_header_of_audio_frames() -> None:
     assert AUDIO_HEADER.format == ">" + "".join(sizes[row["bytes"]] for row in described)
     assert described[0]["meaning"] == str(AUDIO_VERSION)
     assert f"a header of {AUDIO_HEADER.size} bytes" in TEXT
-    assert f"up to {FRAME_MS} ms of audio, or {FRAME_MS_SHARED} ms" in TEXT
+    frames = f"up to {FRAME_MS} ms of audio ({FRAME_MS_UNPACED} ms with `lead_ms` null), or {FRAME_MS_SHARED} ms"
+    assert frames in TEXT
 
 
 def test_limits() -> None:

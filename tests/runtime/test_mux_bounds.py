@@ -52,7 +52,8 @@ class TestStalls:
             while len(socket.audio()) < 10 * 2 * 22_050:
                 await socket.receive()
             assert await socket.verdict is Verdict.SEND_STALLED
-            assert 15.0 <= asyncio.get_running_loop().time() < 16.0
+            # Up to two frames of half a second were on their way as well.
+            assert 15.0 <= asyncio.get_running_loop().time() < 16.5
 
     async def test_the_reader_reads_while_the_writer_is_stuck(self) -> None:
         """Clears and ends are obeyed, and the engine freed, although not a byte goes out."""

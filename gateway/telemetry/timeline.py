@@ -307,7 +307,6 @@ class Timeline:
         self._metrics.audio_unheard.labels(self._route, self._model, cause).inc(unheard_s)
         self._handed_s = self._made_s = 0.0
         self._playback.reset()
-        self._utterance = None
 
     def _cleared(self, clear: Clear, now: float) -> None:
         unplayed_s = self._playback.lead_s(now)

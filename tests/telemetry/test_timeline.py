@@ -123,6 +123,14 @@ class TestFirstAudio:
         # The first window with a loud sample in it reaches 9 ms into the silence.
         assert told.timings(1.0).first_audio_ms == 1_041.0
 
+    def test_that_silence_is_played_while_the_next_frame_is_awaited(self) -> None:
+        told = Watched()
+        told.say(0.0, PushText("Hello."))
+        for at, pcm in ((1.0, bytes(200)), (1.12, bytes(40) + loud(100))):
+            told.timeline.pulled(audio(0, pcm))
+            told.timeline.handed_out([audio(0, pcm)], at, 0.05)
+        assert told.timings(2.0).first_audio_ms == pytest.approx(1_000 + 50 + 100 + 20 - 9)
+
     def test_audio_that_the_encoder_keeps_is_no_payload(self) -> None:
         told = Watched()
         told.say(0.0, PushText("Hello."))
@@ -145,7 +153,8 @@ class TestFirstAudio:
 
     def test_nobody_waits_for_what_is_queued_behind_speech(self) -> None:
         told = Watched()
-        told.say(0.0, PushText("One."), Flush(), PushText("Two."))
+        told.say(0.0, PushText("One."), Flush())
+        told.say(0.5, PushText("Two."))
         told.hear(1.0, 0, loud(100))
         told.out(1.0, Flushed(None, 0))
         told.say(2.0, PushText(" And more of two."), Flush())
@@ -155,6 +164,21 @@ class TestFirstAudio:
         told.say(4.0, PushText("Three."))
         told.hear(5.0, 2, loud(100))
         assert told.told.value("first_payload_seconds_sum") == pytest.approx(1.0 + 1.0)
+
+    def test_nor_for_what_is_queued_behind_nothing_to_hear(self) -> None:
+        told = Watched()
+        told.say(0.0, PushText("..."), Flush(), PushText("Two."), Flush())
+        told.out(1.0, Flushed(None, 0))
+        told.hear(2.0, 1, loud(100))
+        assert told.told.value("first_payload_seconds_count") == 0
+
+    def test_a_clear_takes_the_flushes_with_it(self) -> None:
+        told = Watched()
+        told.say(0.0, PushText("Old."), Flush())
+        told.say(1.0, Clear(), PushText("New."))
+        told.out(1.0, Flushed(None, 0, cleared=True), CLEARED)
+        told.hear(3.0, 1, loud(100))
+        assert told.told.value("first_payload_seconds_sum") == pytest.approx(2.0)
 
     def test_an_inaudible_utterance_has_only_a_payload(self) -> None:
         told = Watched()
@@ -187,6 +211,14 @@ class TestFirstAudio:
         assert told.told.value("audio_seconds_total") == 0.5
         assert told.told.value("first_payload_seconds_count") == 0
         assert told.told.value("lead_seconds_count") == 0
+
+    def test_a_whole_file_that_was_given_up_was_never_sent(self) -> None:
+        told = Watched(whole=True)
+        told.begin(0.0, 0, loud(500))
+        told.hear(1.0, 0, loud(500))
+        told.say(2.0, Abort())
+        assert told.told.value("audio_seconds_total") == 0
+        assert told.told.value("audio_unheard_seconds_total", cause="abort") == 0.5
 
 
 class TestEngines:
@@ -228,6 +260,8 @@ class TestEngines:
         told.made(5.0, Produced(0, loud(100)), Finished(0))
         assert told.told.value("synthesis_seconds_total") == 1.0
         assert told.told.value("audio_made_seconds_total") == 0
+        told.say(5.0, Clear())
+        assert told.told.value("audio_unheard_seconds_total") == 0
 
 
 class TestListener:
@@ -317,6 +351,13 @@ class TestUnheard:
         assert told.told.value("audio_unheard_seconds_total", cause="abort") == 0.5 + 0.5
         assert told.told.value("segments_total", ending="cancelled") == 1
         assert told.told.value("contexts_closed_total", reason="aborted") == 1
+
+    def test_who_leaves_between_two_segments_cancels_none(self) -> None:
+        told = self.listening()
+        told.out(0.5, SegmentFinished(0, 1_500))
+        told.say(1.0, Abort())
+        assert told.told.value("segments_total", ending="finished") == 1
+        assert told.told.value("segments_total", ending="cancelled") == 0
 
     def test_an_end_takes_nothing(self) -> None:
         told = self.listening()

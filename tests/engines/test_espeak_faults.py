@@ -68,6 +68,7 @@ async def test_a_worker_lost_in_the_middle_is_not_heard(
 ) -> None:
     made = await make_with(engine, lambda: signal_workers(engine, number))
     assert made == undisturbed
+    assert engine.worker_restarts == 1
 
 
 async def test_nurseries_killed_in_the_middle_are_not_heard(
@@ -105,6 +106,7 @@ async def test_stopped_nurseries_are_replaced(engine: EspeakEngine, undisturbed:
         while stopped & set(nursery_pids(engine)):  # noqa: ASYNC110  # processes have no event
             await asyncio.sleep(0.02)
     assert pids_of_sessions(list(stopped)) == []
+    assert engine.worker_restarts == 2
 
 
 async def test_a_worker_that_dies_waiting_is_nobodys_loss(

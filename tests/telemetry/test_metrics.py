@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from itertools import product
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -95,16 +96,32 @@ def test_the_text_is_prometheus_s() -> None:
     assert b"_created" not in metrics.exposition()
 
 
-def test_promtool_finds_nothing_to_say() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
+@pytest.fixture
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
         pytest.skip("promtool is not installed (Debian's package prometheus has it)")
+    return found
+
+
+def test_promtool_finds_nothing_to_say(promtool: str) -> None:
     metrics = whole()
     metrics.figures(Route.HTTP, "tone", Codec.MP3)
     checked = subprocess.run(
         [promtool, "check", "metrics"], input=metrics.exposition(), capture_output=True, check=False
     )
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
+
+
+def test_promtool_understands_every_question(promtool: str, tmp_path: Path) -> None:
+    rules = [
+        {"record": f"question:{number}", "expr": row["expression"].strip("`")}
+        for number, row in enumerate(table(DOCUMENT, "What to look at"))
+    ]
+    file = tmp_path / "rules.yml"
+    file.write_bytes(msgspec.json.encode({"groups": [{"name": "questions", "rules": rules}]}))
+    checked = subprocess.run([promtool, "check", "rules", file], capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_figures_are_shared() -> None:

@@ -185,7 +185,7 @@ def _row(cut: Cut) -> str:
     return f"{cut.start:6}-{cut.end:<6} {cut.reason:<9} {cut.kind:<9} {cut.text!r}"
 
 
-@main.command("bench")
+@main.group("bench", invoke_without_command=True)
 @click.option("--quick", is_flag=True, help="Half a minute instead of three: a look, no figures.")
 @click.option("--model", default="espeak", show_default=True, help="Model that speaks.")
 @click.option(
@@ -194,9 +194,45 @@ def _row(cut: Cut) -> str:
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="File for the result, every figure in it.",
 )
-def bench_command(quick: bool, model: str, file: Path | None) -> None:
+@click.pass_context
+def bench_group(context: click.Context, quick: bool, model: str, file: Path | None) -> None:
     """Measure a gateway of its own beside the bare engine and print the tables."""
+    if context.invoked_subcommand is not None:
+        return
     from gateway.bench.command import bench
     from gateway.bench.plan import DEFAULT, QUICK
 
     bench(msgspec.structs.replace(QUICK if quick else DEFAULT, model=model), file)
+
+
+@bench_group.command("compare")
+@click.option(
+    "--target", "url", help="Gateway to compare, as http://host:port; without it, one of its own."
+)
+@click.option(
+    "--full", is_flag=True, help="Half an hour instead of three minutes: narrower intervals."
+)
+@click.option("--model", default="espeak", show_default=True, help="Model that speaks.")
+@click.option("--seed", default=1, show_default=True, help="The same seed asks the same.")
+@click.option(
+    "--output",
+    "-o",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="bench-compare",
+    show_default=True,
+    help="Directory for results.json and report.html.",
+)
+def compare_command(url: str | None, full: bool, model: str, seed: int, directory: Path) -> None:
+    """Measure HTTP against WebSocket, and say which claims about them hold."""
+    try:
+        from gateway.bench.compare.command import compare
+        from gateway.bench.compare.plan import DEFAULT, FULL
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is missing: ./run bench installs it, or pip install 'speech-gateway[bench]'"
+        ) from None
+
+    compare(
+        msgspec.structs.replace(FULL if full else DEFAULT, model=model, seed=seed), url, directory
+    )

@@ -1,0 +1,109 @@
+"""What is compared: a gateway of the benchmark's own, or one that runs somewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.bench.instruments.http import HttpClient
+from gateway.bench.instruments.metrics import measure
+from gateway.bench.instruments.timeline import clock
+from gateway.bench.instruments.utterance import Client, whole
+from gateway.bench.instruments.websocket import WebSocketClient
+from gateway.bench.subjects import Layout, running_gateway
+
+PATIENCE_S = 5.0
+"""A target that says nothing for so long before the comparison has begun hangs."""
+
+
+class TargetFailed(Exception):
+    """The target cannot be compared; the message is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where it listens. `pid` is None where its process cannot be looked at."""
+
+    host: str
+    port: int
+    pid: int | None = None
+    is_tls: bool = False
+
+    @property
+    def origin(self) -> str:
+        """As a URL without a path."""
+        return f"http{'s' * self.is_tls}://{self.host}:{self.port}"
+
+    @property
+    def http_url(self) -> str:
+        """Where one POSTs a text."""
+        return f"{self.origin}/v1/speech"
+
+    @property
+    def ws_url(self) -> str:
+        """Where one opens a WebSocket."""
+        return f"ws{'s' * self.is_tls}://{self.host}:{self.port}/v1/speech"
+
+
+@contextmanager
+def own_target(layout: Layout) -> Iterator[Target]:
+    """A gateway with its defaults, ended with the block. Raises SubjectFailed."""
+    with running_gateway(layout) as gateway:
+        yield Target(gateway.host, gateway.port, gateway.pid)
+
+
+def target_at(url: str) -> Target:
+    """The target of a URL such as http://host:8080. Raises TargetFailed when it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (KeyError, ValueError):
+        raise TargetFailed(f"{url} is no http:// or https:// URL") from None
+    if not parts.hostname:
+        raise TargetFailed(f"{url} names no host")
+    return Target(parts.hostname, port, is_tls=parts.scheme == "https")
+
+
+async def check(target: Target, model: str) -> None:
+    """Speak a word over both protocols. Raises TargetFailed when that does not go well."""
+    clients: tuple[Client, ...] = (
+        HttpClient(target.http_url, patience_s=PATIENCE_S),
+        WebSocketClient(target.ws_url, patience_s=PATIENCE_S),
+    )
+    for client in clients:
+        trouble = measure(await client.speak(whole("Hello.", model=model), clock())).trouble
+        client.close()
+        if trouble is not None:
+            status = f" {trouble.status}" if trouble.status else ""
+            detail = " ".join(trouble.detail.split())[:200]
+            raise TargetFailed(
+                f"{target.origin} does not speak over {client.wire}: "
+                f"{trouble.failure}{status}: {detail}"
+            )
+
+
+async def counter(target: Target, name: str) -> float | None:
+    """The sum of a Prometheus counter over its labels; None where the target tells none."""
+    return await asyncio.to_thread(_counter, target, name)
+
+
+def _counter(target: Target, name: str) -> float | None:
+    try:
+        with urlopen(f"{target.origin}/metrics", timeout=PATIENCE_S) as answer:  # noqa: S310 - http(s) only, see target_at
+            text = answer.read().decode()
+    except (URLError, TimeoutError, UnicodeDecodeError):
+        return None
+    found = [
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    ]
+    return sum(found) if found else None

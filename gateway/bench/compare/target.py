@@ -10,8 +10,6 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from gateway.bench.instruments.http import HttpClient
 from gateway.bench.instruments.metrics import measure
 from gateway.bench.instruments.timeline import clock
@@ -100,10 +98,6 @@ def _counter(target: Target, name: str) -> float | None:
             text = answer.read().decode()
     except (URLError, TimeoutError, UnicodeDecodeError):
         return None
-    found = [
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == name
-    ]
+    samples = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    found = [float(value) for labelled, _, value in samples if labelled.partition("{")[0] == name]
     return sum(found) if found else None

@@ -85,7 +85,7 @@ def judge_successive(repeats: Sequence[Sample]) -> Judgement:
             said += " It holds against a kept connection only."
         case _:
             verdict = Verdict.UNDECIDED
-    if max(later[COLD].high, later[KEPT].high) <= 0:
+    if max(later[COLD].high, later[KEPT].high) < 0:
         verdict = Verdict.DOES_NOT_HOLD
     charts = [Chart("Time to first byte by connection", "ms", quantity=TTFB)]
     if line := _by_position(repeats):

@@ -99,7 +99,7 @@ async def test_counts_and_sums_are_equal(server: RunningServer, probe: httpx.Asy
     assert told.value("contexts") == 0
 
 
-@pytest.mark.slow
+@pytest.mark.wall_clock
 @pytest.mark.parametrize("wire", Wire)
 @pytest.mark.parametrize("form", [FORMS[0], FORMS[-1]], ids=lambda form: form.codec.value)
 async def test_the_mean_time_to_first_audio_is_the_same(

@@ -6,8 +6,15 @@ from itertools import cycle, islice
 
 import pytest
 
-from gateway.bench.compare.claims import first_byte, whole_text
-from gateway.bench.compare.question import Judge
+from gateway.bench.compare.claims import (
+    QUESTIONS,
+    barge_in,
+    first_byte,
+    incremental,
+    smoothing,
+    spending,
+    whole_text,
+)
 from gateway.bench.compare.results import Verdict
 from gateway.bench.compare.samples import Sample, figure, figures
 
@@ -104,13 +111,6 @@ def test_http_loses_nothing_unless_it_is_later_or_differs(
     assert whole_text.judge(pairs(first_later, last_later, same)).verdict is verdict
 
 
-@pytest.mark.parametrize(
-    "judge", [first_byte.judge_successive, first_byte.judge_length, whole_text.judge]
-)
-def test_without_samples_nothing_is_decided(judge: Judge) -> None:
-    assert judge([]).verdict is Verdict.UNDECIDED
-
-
 def test_a_figure_is_the_median_of_all_repeats_with_what_percentiles_n_allows() -> None:
     sample: Sample = {("way", "what"): [n / 1_000 for n in range(1, 51)]}
 
@@ -122,3 +122,157 @@ def test_a_figure_is_the_median_of_all_repeats_with_what_percentiles_n_allows() 
     assert found.percentiles == {"p50": 25.0, "p90": 45.0}
     assert list(figures([sample], "what")) == ["way"]
     assert figure([sample], "way", "other") is None
+
+
+def incremental_sample(socket_s: float, best_s: float) -> Sample:
+    ways = (incremental.SOCKET, *incremental.HTTP_WAYS)
+    times = (socket_s, best_s + 0.5, best_s, best_s + 0.1)
+    return {(way, "70 tokens/s"): around(at) for way, at in zip(ways, times, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("rates", "verdict"),
+    [
+        ([(0.3, 0.4), (0.3, 0.5)], Verdict.HOLDS),
+        ([(0.3, 0.4), (0.3, 0.3)], Verdict.HOLDS_WHEN),
+        ([(0.4, 0.3), (0.5, 0.3)], Verdict.DOES_NOT_HOLD),
+        ([(0.3, 0.3), (0.3, 0.3)], Verdict.UNDECIDED),
+    ],
+)
+def test_the_websocket_must_beat_the_best_way_over_http(
+    rates: list[tuple[float, float]], verdict: Verdict
+) -> None:
+    sample: Sample = {}
+    for number, (socket_s, best_s) in enumerate(rates):
+        for (way, _), values in incremental_sample(socket_s, best_s).items():
+            sample[way, f"rate {number}"] = values
+
+    found = incremental.judge([sample] * REPEATS)
+
+    assert found.verdict is verdict
+    assert "HTTP, a POST per sentence" in found.answer
+
+
+@pytest.mark.parametrize(
+    ("moved", "verdict"),
+    [(True, Verdict.HOLDS), (False, Verdict.UNDECIDED)],
+)
+def test_a_control_must_move_its_figure(moved: bool, verdict: Verdict) -> None:
+    large = {incremental.QUALITY, incremental.LARGE_FIRST, incremental.LARGE_LATER}
+    large.add(incremental.PATIENT)
+    sample: Sample = {}
+    for way in incremental.SETTINGS:
+        value = 0.4 if moved and way in large else 0.2
+        sample[way, incremental.FTTS] = around(value)
+        sample[way, incremental.PIECE] = around(value * 200)
+
+    assert incremental.judge_buffering([sample] * REPEATS).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("bytes_more", "cpu_more", "verdict"),
+    [
+        (1.3, 1.5, Verdict.HOLDS),
+        (1.3, 1.0, Verdict.HOLDS_WHEN),
+        (1.3, None, Verdict.HOLDS_WHEN),
+        (1.0, 1.0, Verdict.DOES_NOT_HOLD),
+    ],
+)
+def test_binary_is_cheaper_in_bytes_and_cpu(
+    bytes_more: float, cpu_more: float | None, verdict: Verdict
+) -> None:
+    s = spending
+    sample: Sample = {
+        (s.BINARY, s.BYTES): [48_000.0] * 5,
+        (s.BASE64, s.BYTES): [48_000.0 * bytes_more] * 5,
+    }
+    if cpu_more is not None:
+        sample[s.BINARY, s.LOOP] = around(0.01)
+        sample[s.BASE64, s.LOOP] = around(0.01 * cpu_more)
+
+    assert spending.judge([sample] * REPEATS).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("factors", "verdict"),
+    [
+        ((2, 2, 2), Verdict.HOLDS),
+        ((1, 2, 2), Verdict.HOLDS_WHEN),
+        ((0.5, 0.5, 0.5), Verdict.DOES_NOT_HOLD),
+        ((0.5, 1, 1), Verdict.UNDECIDED),
+    ],
+)
+def test_websocket_costs_more_when_all_costs_are_more(
+    factors: tuple[float, float, float], verdict: Verdict
+) -> None:
+    s = spending
+    sample: Sample = {}
+    for quantity, factor in zip((s.CPU, s.MEMORY, s.SET_UP), factors, strict=True):
+        sample[s.HTTP, quantity] = around(0.02)
+        sample[s.BINARY, quantity] = around(0.02 * factor)
+
+    assert spending.judge_cost([sample] * REPEATS).verdict is verdict
+
+
+def played(bad: tuple[float, float], good: float = 0.0) -> Sample:
+    """Stalls on the bad line without a prebuffer and with three chunks, on the good one always."""
+    m = smoothing
+    sample: Sample = {}
+    for way in (m.HTTP, m.SOCKET):
+        for line in m.LINES:
+            name = f"{way}, {line}"
+            is_bad = line == "bad line"
+            sample[name, m.REQUIRED] = around(0.2 if is_bad else 0.001)
+            sample[name, m.CHUNK] = around(0.02)
+            for ms in m.PREBUFFERS_MS:
+                sample[name, m.stalls_with(f"{ms} ms")] = [bad[0] if is_bad else good]
+            for n in m.CHUNKS:
+                sample[name, m.stalls_with(f"{n} chunks")] = [bad[1] if is_bad else good]
+    return sample
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "verdict"),
+    [
+        ((3.0, 1.0), 0.0, Verdict.HOLDS_WHEN),
+        ((3.0, 1.0), 0.1, Verdict.HOLDS),
+        ((3.0, 2.5), 0.0, Verdict.DOES_NOT_HOLD),
+        ((0.0, 0.0), 0.0, Verdict.UNDECIDED),
+    ],
+)
+def test_chunks_smooth_when_they_halve_the_stalls(
+    bad: tuple[float, float], good: float, verdict: Verdict
+) -> None:
+    assert smoothing.judge([played(bad, good)] * REPEATS).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("leaked", "acknowledged_s", "made_s", "verdict"),
+    [
+        (0, 0.001, 0.5, Verdict.HOLDS),
+        (0, 0.001, 2.0, Verdict.HOLDS_WHEN),
+        (1, 0.001, 0.5, Verdict.DOES_NOT_HOLD),
+        (0, 0.2, 0.5, Verdict.DOES_NOT_HOLD),
+    ],
+)
+def test_a_barge_in_leaks_nothing_is_acknowledged_soon_and_wastes_less(
+    leaked: float, acknowledged_s: float, made_s: float, verdict: Verdict
+) -> None:
+    b = barge_in
+    sample: Sample = {(b.SOCKET, b.ACKNOWLEDGED): around(acknowledged_s)}
+    for way, made in ((b.SOCKET, made_s), (b.HTTP, 2.0)):
+        sample[way, b.LAST_AUDIO] = around(0.001)
+        sample[way, b.UNHEARD] = around(0.3)
+        sample[way, b.LEAKED] = [0.0] * 39 + ([leaked] if way == b.SOCKET else [0.0])
+        sample[way, b.MADE] = around(made)
+        sample[way, b.NEXT] = around(0.003)
+
+    assert barge_in.judge([sample] * REPEATS).verdict is verdict
+
+
+def test_every_claim_has_its_row_and_says_why_it_is_undecided() -> None:
+    assert [question.number for question in QUESTIONS] == list(range(1, 12))
+    for question in QUESTIONS:
+        judged = question.judge([])
+        assert judged.verdict is Verdict.UNDECIDED
+        assert judged.answer

@@ -11,6 +11,7 @@ import uvloop
 
 from gateway.bench.compare.harness import Run, steps
 from gateway.bench.compare.plan import Plan
+from gateway.bench.compare.report import report
 from gateway.bench.compare.results import Comparison
 from gateway.bench.compare.table import table
 from gateway.bench.compare.target import TargetFailed
@@ -51,5 +52,7 @@ def compare(plan: Plan, url: str | None, directory: Path) -> None:
 def _tell(result: Comparison, directory: Path) -> None:
     file = directory / "results.json"
     file.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    page = directory / "report.html"
+    page.write_text(report(result), encoding="utf-8")
     click.echo(table(result), nl=False)
-    click.echo(f"Written: {file}")
+    click.echo(f"Written: {file} and {page}")

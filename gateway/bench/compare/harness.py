@@ -16,9 +16,9 @@ from gateway.bench.compare.plan import Plan
 from gateway.bench.compare.question import Question
 from gateway.bench.compare.results import Claim, Comparison, Judgement, Verdict
 from gateway.bench.compare.samples import Sample
-from gateway.bench.compare.target import Target, check, own_target, target_at
+from gateway.bench.compare.target import Target, TargetFailed, check, own_target, target_at
 from gateway.bench.machine import this_machine
-from gateway.bench.subjects import Layout, harness_on, layouts
+from gateway.bench.subjects import Layout, SubjectFailed, harness_on, layouts
 
 FAILED_SHARE_MAX = 0.01
 """A claim of which more utterances failed is not decided by the others."""
@@ -35,14 +35,16 @@ def steps(plan: Plan, questions: Sequence[Question] = QUESTIONS) -> int:
 class Run:
     """A comparison under way. `result` may be asked for at any time, of what there is by then."""
 
-    def __init__(self, plan: Plan, url: str | None) -> None:
+    def __init__(
+        self, plan: Plan, url: str | None, questions: Sequence[Question] = QUESTIONS
+    ) -> None:
         self._plan = plan
         self._url = url
         self._claims: list[Claim] = []
         self._begun = time.monotonic()
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._layout, _ = layouts()
-        self._questions = QUESTIONS
+        self._questions = questions
         self._is_complete = False
 
     async def run(self, on_step: OnStep) -> None:
@@ -50,9 +52,12 @@ class Run:
         with harness_on(self._layout), _target(self._url, self._layout) as target:
             await check(target, self._plan.model)
             lab = Lab(target, self._plan, self._layout, is_own=self._url is None)
-            async with lab.watched():
-                for question in self._questions:
-                    await self._answer(question, lab, on_step)
+            try:
+                async with lab.watched():
+                    for question in self._questions:
+                        await self._answer(question, lab, on_step)
+            except* (SubjectFailed, TargetFailed) as group:
+                raise group.exceptions[0] from None
         self._is_complete = True
 
     async def _answer(self, question: Question, lab: Lab, on_step: OnStep) -> None:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from gateway.bench.compare.claims import first_byte, whole_text
+from gateway.bench.compare.claims import (
+    barge_in,
+    first_byte,
+    incremental,
+    smoothing,
+    spending,
+    unmeasured,
+    whole_text,
+)
 from gateway.bench.compare.question import Question
 
 QUESTIONS: tuple[Question, ...] = (
     first_byte.SUCCESSIVE,
     first_byte.LENGTH,
     whole_text.QUESTION,
+    incremental.QUESTION,
+    incremental.BUFFERING,
+    unmeasured.CHUNK_SIZE,
+    spending.QUESTION,
+    smoothing.QUESTION,
+    unmeasured.PROGRESSIVE,
+    barge_in.QUESTION,
+    spending.COST,
 )

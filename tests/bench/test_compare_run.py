@@ -1,0 +1,207 @@
+"""A comparison from the command line: a whole one, as small as it can be, and those that cannot be made."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.bench.compare import command
+from gateway.bench.compare.claims import barge_in, first_byte, spending, unmeasured
+from gateway.bench.compare.harness import Run
+from gateway.bench.compare.plan import Plan
+from gateway.bench.compare.report import report
+from gateway.bench.compare.results import VERSION, Comparison, Verdict
+from gateway.bench.compare.table import table, warnings
+from gateway.bench.compare.target import TargetFailed, target_at
+from gateway.cli import main
+
+TINY = Plan("tiny", repeats=2, model="tone", utterances=4, window_s=0.2, barge_ins=2, connections=4)
+QUESTIONS = (
+    first_byte.SUCCESSIVE,
+    unmeasured.CHUNK_SIZE,
+    spending.QUESTION,
+    barge_in.QUESTION,
+)
+
+pytestmark = pytest.mark.socket
+
+
+@pytest.fixture(scope="module")
+def result() -> Comparison:
+    run = Run(TINY, None, QUESTIONS)
+    asyncio.run(run.run(lambda step: None))
+    return run.result()
+
+
+@pytest.mark.slow
+def test_every_question_gets_its_row(result: Comparison) -> None:
+    assert [claim.number for claim in result.claims] == [1, 6, 7, 10]
+    assert result.version == VERSION
+    assert result.is_complete
+    for claim in result.claims:
+        assert claim.failures == {}
+        assert (claim.utterances > 0) == (claim.health is not None) == (claim.number != 6)
+    (ways,) = [claim for claim in result.claims if claim.number == 7]
+    assert {one.way for one in ways.judgement.figures} == {
+        spending.BINARY,
+        spending.BASE64,
+        spending.HTTP,
+    }
+
+
+@pytest.mark.slow
+def test_the_result_is_read_back_as_it_was_written(result: Comparison) -> None:
+    assert msgspec.json.decode(msgspec.json.encode(result), type=Comparison) == result
+
+
+@pytest.mark.slow
+def test_the_report_needs_nothing_else_and_has_every_picture(result: Comparison) -> None:
+    page = report(result)
+
+    assert re.findall(r"""(?:src|href)=["'](?!#|data:)""", page) == []
+    assert re.findall(r"@import|url\((?!#)|<script", page) == []
+    pictures = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+    assert len(pictures) == sum(len(claim.judgement.charts) for claim in result.claims) > 0
+    for picture in pictures:
+        ElementTree.fromstring(picture.replace("xlink:", ""))
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert "prefers-color-scheme: dark" in page
+
+
+@pytest.mark.slow
+def test_the_table_has_every_claim_and_its_verdict(result: Comparison) -> None:
+    text = table(result)
+
+    for claim in result.claims:
+        assert claim.claim in text
+        assert claim.judgement.verdict.upper() in text
+
+
+@pytest.mark.slow
+def test_a_harness_that_was_late_makes_the_run_invalid(result: Comparison) -> None:
+    first = result.claims[0]
+    assert first.health is not None
+    late = msgspec.structs.replace(first.health, lag_p99_ms=7.5, is_valid=False)
+    claims = [msgspec.structs.replace(first, health=late), *result.claims[1:]]
+
+    (warning, *_) = warnings(msgspec.structs.replace(result, claims=claims, is_valid=False))
+
+    assert warning.startswith("INVALID")
+    assert "1 (7.5 ms)" in warning
+
+
+def test_what_was_not_reached_is_in_the_result_all_the_same() -> None:
+    unreached = Run(TINY, None).result()
+
+    assert not unreached.is_complete
+    assert [claim.number for claim in unreached.claims] == list(range(1, 12))
+    assert {claim.judgement.verdict for claim in unreached.claims} == {Verdict.UNDECIDED}
+    assert "INCOMPLETE" in table(unreached)
+
+
+def compare(url: str, directory: Path) -> Result:
+    return CliRunner().invoke(main, ["bench", "compare", "--target", url, "-o", str(directory)])
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """A server that answers everything so and hangs up; with nothing to answer it keeps silent."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        held = []
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                held.append(connection)
+                if answer:
+                    connection.recv(65_536)
+                    connection.sendall(answer)
+                    connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in held:
+                connection.close()
+
+
+def assert_one_line(ran: Result, *words: str) -> None:
+    assert ran.exit_code == 1
+    (line,) = [line for line in ran.output.splitlines() if line.startswith("Error:")]
+    for word in words:
+        assert word in line
+
+
+def test_an_unreachable_target_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert_one_line(compare(f"http://127.0.0.1:{port}", tmp_path), str(port), "unreachable")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_target_that_is_something_else_is_one_line(tmp_path: Path) -> None:
+    nothing = b"HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\nnot here\n"
+    with answering(nothing) as url:
+        assert_one_line(compare(url, tmp_path), "does not speak", "refused 404", "not here")
+
+
+def test_a_target_that_hangs_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.bench.compare.target.PATIENCE_S", 0.2)
+    with answering(b"") as url:
+        assert_one_line(compare(url, tmp_path), "timeout", "nothing for 0.2 s")
+
+
+@pytest.mark.parametrize("url", ["localhost:8080", "ftp://localhost", "http://", "http://h:x"])
+def test_what_is_no_url_is_said(url: str, tmp_path: Path) -> None:
+    with pytest.raises(TargetFailed):
+        target_at(url)
+    assert_one_line(compare(url, tmp_path), url)
+
+
+def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert_one_line(compare("http://127.0.0.1:1", tmp_path / "file" / "below"), "cannot write")
+
+
+def test_ctrl_c_writes_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupted(self: Run, on_step: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "run", interrupted)
+
+    ran = compare("http://127.0.0.1:1", tmp_path)
+
+    assert ran.exit_code == command.INTERRUPTED
+    written = msgspec.json.decode((tmp_path / "results.json").read_bytes(), type=Comparison)
+    assert not written.is_complete
+    assert "INCOMPLETE" in ran.output
+    assert (tmp_path / "report.html").exists()
+
+
+def test_without_the_extra_it_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "gateway.bench.compare.command", None)
+
+    ran = compare("http://127.0.0.1:1", tmp_path)
+
+    assert ran.exit_code == 1
+    assert "./run bench" in ran.output

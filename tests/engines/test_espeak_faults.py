@@ -103,10 +103,9 @@ async def test_stopped_nurseries_are_replaced(engine: EspeakEngine, undisturbed:
     for _ in range(len(workers_waiting(engine)) + 1):
         assert await make(engine, order(TEXT, "en-us")) == undisturbed
     async with asyncio.timeout(15):
-        while stopped & set(nursery_pids(engine)):  # noqa: ASYNC110  # processes have no event
+        # Processes have no event: neither the new ones' being there nor the old ones' being gone.
+        while stopped & set(nursery_pids(engine)) or pids_of_sessions(list(stopped)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-    assert pids_of_sessions(list(stopped)) == []
-    assert engine.worker_restarts == 2
 
 
 async def test_a_worker_that_dies_waiting_is_nobodys_loss(

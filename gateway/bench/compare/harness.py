@@ -58,6 +58,8 @@ class Run:
                         await self._answer(question, lab, on_step)
             except* (SubjectFailed, TargetFailed) as group:
                 raise group.exceptions[0] from None
+            except* OSError as group:
+                raise TargetFailed(f"{target.origin} is gone: {group.exceptions[0]}") from None
         self._is_complete = True
 
     async def _answer(self, question: Question, lab: Lab, on_step: OnStep) -> None:

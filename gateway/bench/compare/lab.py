@@ -60,14 +60,19 @@ class Lab:
         return WebSocketClient(self.target.ws_url + query)
 
     @contextmanager
-    def fresh(self) -> Iterator[Target]:
-        """A gateway that nobody has used, where the target is the benchmark's own; else the target."""
+    def fresh(self) -> Iterator[None]:
+        """For the block, `target` is a gateway that nobody has used, where it is the benchmark's own."""
         if not self._is_own:
-            yield self.target
+            yield
             return
-        with own_target(self._layout) as target:
+        usual = self.target
+        with own_target(self._layout) as unused:
+            self.target = unused
             self.forget()
-            yield target
+            try:
+                yield
+            finally:
+                self.target = usual
         self.forget()
 
     def renew(self) -> None:

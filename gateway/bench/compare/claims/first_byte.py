@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from random import Random
 
 from gateway.bench.compare.lab import Lab
@@ -157,16 +158,18 @@ def judge_length(repeats: Sequence[Sample]) -> Judgement:
     shortest, longest = shown[0], shown[-1]
     margin = max(SLACK_S * 1e3, SLACK_SHARE * shortest.value)
     said = f"{ways[0]}: {told(shortest)}; {ways[-1]}: {told(longest)}."
-    if is_no_more_than(longest, shortest, margin):
+    same = list(takewhile(lambda one: is_no_more_than(one, shortest, margin), shown[1:]))
+    if len(same) == len(shown) - 1:
         verdict = Verdict.HOLDS
-    elif longest.low - shortest.high <= margin:
-        verdict = Verdict.UNDECIDED
-    else:
+    elif same:
         verdict = Verdict.HOLDS_WHEN
-        same = [way for way, one in found.items() if is_no_more_than(one, shortest, margin)]
-        said += f" It holds when the text has no more than {(same or ways)[-1]}."
-        if len(same) < 2:
-            verdict = Verdict.DOES_NOT_HOLD
+        said += (
+            f" It holds when the text has no more than {same[-1].way}; beyond that it is not shown."
+        )
+    elif longest.low - shortest.high > margin:
+        verdict = Verdict.DOES_NOT_HOLD
+    else:
+        verdict = Verdict.UNDECIDED
     line = Line(
         "HTTP, kept connection",
         [float(n) for n in WORDS],
@@ -183,7 +186,7 @@ LENGTH = Question(
     "HTTP starts as soon as the first chunk is ready, whatever the length of the text.",
     "Guides of hosted services (Sarvam: the stream begins when the first chunk is ready).",
     f"One English text cut after {WORDS[0]} to {WORDS[-1]} words, each asked for several times in shuffled order on one kept "
-    "connection. From the intended start to the first byte of audio. It holds if the longest exceeds the shortest by at most "
+    "connection. From the intended start to the first byte of audio. It holds if none exceeds the shortest by more than "
     "2 ms or a quarter.",
     measure_length,
     judge_length,

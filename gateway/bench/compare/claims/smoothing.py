@@ -30,7 +30,8 @@ REQUIRED = "required prebuffer B*"
 CHUNK = "audio per chunk"
 PREBUFFERS_MS = (0, 60, 100, 200, 300, 500)
 CHUNKS = (2, 3)
-CHARS_MIN = 90
+CHARS = range(80, 111)
+"""Of a turn: six or seven seconds."""
 
 
 def stalls_with(prebuffer: str) -> str:
@@ -40,7 +41,7 @@ def stalls_with(prebuffer: str) -> str:
 
 async def measure(lab: Lab, chance: Random) -> Sample:
     """The same turns on both lines, over both protocols at once; each connection has the line for itself."""
-    lines = [line.text for line in load(["en"]) if len(line.text) >= CHARS_MIN]
+    lines = [line.text for line in load(["en"]) if len(line.text) in CHARS]
     texts = chance.choices(lines, k=lab.plan.streams)
     sample: Sample = {}
     for line, conditions in LINES.items():

@@ -128,7 +128,7 @@ async def _open(lab: Lab, way: str, sample: Sample) -> None:
     def client() -> Client:
         return lab.websocket() if way == BINARY else lab.http()
 
-    with lab.fresh() as lab.target:
+    with lab.fresh():
         pid = lab.target.pid
         clients = [client() for _ in range(USED_BEFORE + lab.plan.connections)]
         timelines = []

@@ -7,6 +7,7 @@ what came before. Work is counted in calls, so a slow machine changes nothing; `
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,10 +24,11 @@ from gateway.core.limits import Limits
 from gateway.core.params import Segmentation
 from gateway.core.vocabulary import Cleanup
 from gateway.runtime.speaker import SLICE_CHARS
+from gateway.server import build_server
 from tests.fronts.peers import raw_peer
 from tests.support.floods import HARD, MARKUP, calls_of, flood
 from tests.support.leaks import until
-from tests.support.server import RunningServer, speech_socket
+from tests.support.server import RunningServer, speech_socket, tone_config
 from tests.support.sessions import session
 
 CHARS = Limits().text_chars_max
@@ -143,3 +145,13 @@ def test_a_slice_costs_no_more_than_so_much(name: str, cleanup: Cleanup) -> None
         assert len(segmenter._held) <= PENDING_CHARS_MAX
     assert max(calls) <= CALLS_PER_CHAR_MAX * SLICE_CHARS
     assert sum(calls[-FEW:]) <= 1.1 * sum(calls[:FEW]) + 100 * FEW
+
+
+async def test_what_the_start_made_is_out_of_the_garbage_collectors_sight() -> None:
+    server = build_server(tone_config())
+    server.should_exit = True
+    try:
+        await server.main_loop()
+        assert gc.get_freeze_count() > len(gc.get_objects())
+    finally:
+        gc.unfreeze()

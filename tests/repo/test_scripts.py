@@ -218,3 +218,22 @@ def test_test_with_arguments_only_runs_pytest(checkout: Checkout) -> None:
     checkout.sh("./test")
     checkout.sh("./test", "tests/core", "-k", "flush")
     assert checkout.calls == ["-m pytest tests/core -k flush"]
+
+
+def test_ci_installs_what_is_missing_where_it_may(checkout: Checkout) -> None:
+    checkout.add_tool("id", "#!/bin/sh\necho 0\n")
+    checkout.add_tool("apt-get", '#!/bin/sh\necho "apt-get $*" >>"$CALLS"\n')
+    checkout.add_tool("ffmpeg", "#!/bin/sh\n")
+    assert checkout.sh(".ci/run")[0] == 0
+    (install,) = [call for call in checkout.calls if call.startswith("apt-get install")]
+    assert install.endswith(" chromium espeak-ng")
+    assert checkout.calls[-1] == "-m pytest"
+
+
+def test_ci_goes_on_without_what_cannot_be_installed(checkout: Checkout) -> None:
+    checkout.add_tool("id", "#!/bin/sh\necho 0\n")
+    checkout.add_tool("apt-get", "#!/bin/sh\nexit 100\n")
+    status, said = checkout.sh(".ci/run")
+    assert status == 0
+    assert "without chromium espeak-ng ffmpeg: their tests are skipped" in said
+    assert checkout.calls[-1] == "-m pytest"

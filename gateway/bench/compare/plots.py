@@ -14,10 +14,13 @@ from gateway.bench.compare.results import Chart, Claim, Figure
 
 mpl.use("svg")
 
-WIDTH_IN = 6.4
-POINT_IN = 0.34
-MARGIN_IN = 1.1
-LINES_IN = 3.4
+WIDTH_IN = 5.0
+"""As wide as a phone, so that text of the page's size is legible there."""
+POINT_IN = 0.3
+MARGIN_IN = 0.8
+LINES_IN = 3.0
+LINE_STYLES: tuple[Any, ...] = (("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"))
+"""Marker and dashes of each line, so that one on top of another hides no more than half of it."""
 INK = "#010203"
 """Stands for the page's text colour, and is replaced by it."""
 PAINTS = ("#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04")
@@ -26,7 +29,7 @@ STYLE: Any = {  # Its keys are typed one by one, all three hundred.
     "svg.fonttype": "none",  # Text stays text, in the page's font.
     "svg.hashsalt": "speech",  # The same figures give the same picture.
     "font.family": "sans-serif",
-    "font.size": 11,
+    "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
     **dict.fromkeys(
@@ -61,13 +64,18 @@ def _draw_points(axes: Axes, figures: list[Figure]) -> None:
         axes.plot([one.value], [number], "o", color=PAINTS[0])
     axes.set_yticks(range(len(figures)), [one.way for one in figures])
     axes.set_ylim(len(figures) - 0.5, -0.5)
-    axes.set_xlim(left=min(0.0, *(one.low for one in figures)) if figures else 0.0)
+    axes.axvline(0.0, color=INK, linewidth=1)
+    axes.spines.left.set_visible(False)
+    axes.tick_params(axis="y", length=0)
 
 
 def _draw_lines(axes: Axes, chart: Chart) -> None:
     for number, line in enumerate(chart.lines):
         paint = PAINTS[number % len(PAINTS)]
-        axes.plot(line.x, line.y, marker="o", color=paint, label=line.name)
+        marker, dashes = LINE_STYLES[number % len(LINE_STYLES)]
+        axes.plot(
+            line.x, line.y, dashes, marker=marker, color=paint, label=line.name, clip_on=False
+        )
         if line.low:
             axes.fill_between(line.x, line.low, line.high, color=paint, alpha=0.2, linewidth=0)
     axes.set_ylabel(chart.y)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
+from itertools import groupby
 
 from gateway.bench.compare.plots import svg
 from gateway.bench.compare.results import Claim, Comparison, Figure, Verdict
@@ -27,10 +29,14 @@ section { border-top: 1px solid var(--line); padding: 1.2rem 0; }
 .faint { color: var(--faint); font-size: .9rem; } .warning { border-left: 4px solid var(--fails); padding-left: .8rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; width: 100%; overflow-wrap: normal; }
 th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-svg { width: 100%; height: auto; display: block; } figure { margin: 1rem 0; } figcaption { font-weight: 600; }
+th.n, td.n { text-align: right; } td.n, .verdict { white-space: nowrap; } td.n { font-variant-numeric: tabular-nums; }
+tbody th { padding-top: .7rem; }
+svg { width: 100%; max-width: 38rem; height: auto; display: block; }
+figure { margin: 1.2rem 0; } figcaption { font-weight: 600; margin-bottom: .3rem; }
 a { color: var(--paint-1); }
 """
+MEDIAN = "p50"
+"""The percentile that has a column of its own."""
 CLASSES = {
     Verdict.HOLDS: "holds",
     Verdict.HOLDS_WHEN: "when",
@@ -78,24 +84,40 @@ def _section(claim: Claim) -> str:
         f"<figure><figcaption>{escape(chart.title)}</figcaption>{svg(claim, chart)}</figure>"
         for chart in judgement.charts
     )
-    rows = "".join(map(_row, judgement.figures))
-    table = (
-        '<div class="wide"><table><tr><th>quantity</th><th>way</th><th>n</th><th>median</th><th>95 %</th>'
-        f"<th>percentiles</th></tr>{rows}</table></div>"
+    return (
+        f'<section id="claim-{claim.number}"><h2>{claim.number}. {escape(claim.claim)}</h2><p>{_verdict(claim)}<br>'
+        f'{escape(judgement.answer)}</p>{pictures}{_figures(claim)}<p class="faint">Claimed: '
+        f"{escape(claim.made_in)}<br>Method: {_prose(claim.method)}{_health(claim)}</p></section>"
+    )
+
+
+def _prose(text: str) -> str:
+    """With what stands between backticks as code."""
+    return re.sub("`(.+?)`", r"<code>\1</code>", escape(text))
+
+
+def _figures(claim: Claim) -> str:
+    """A table of the figures, those of one quantity under its name."""
+    if not claim.judgement.figures:
+        return ""
+    rows = "".join(
+        f'<tbody><tr><th colspan="5" scope="rowgroup">{escape(quantity)}</th></tr>{"".join(map(_row, group))}</tbody>'
+        for quantity, group in groupby(claim.judgement.figures, lambda one: one.quantity)
     )
     return (
-        f'<section id="claim-{claim.number}"><h2>{claim.number}. {escape(claim.claim)}</h2><p>{_verdict(claim)}. '
-        f'{escape(judgement.answer)}</p>{pictures}{table if rows else ""}<p class="faint">Claimed: '
-        f"{escape(claim.made_in)}<br>Method: {escape(claim.method)}{_health(claim)}</p></section>"
+        f'<div class="wide" tabindex="0" role="group" aria-label="Figures of claim {claim.number}"><table><thead><tr>'
+        '<th>way</th><th class="n">median</th><th class="n">95 %</th><th class="n">n</th><th>percentiles</th>'
+        f"</tr></thead>{rows}</table></div>"
     )
 
 
 def _row(one: Figure) -> str:
-    percentiles = ", ".join(f"{name} {short(value)}" for name, value in one.percentiles.items())
+    percentiles = ", ".join(
+        f"{name} {short(value)}" for name, value in one.percentiles.items() if name != MEDIAN
+    )
     return (
-        f'<tr><td>{escape(one.quantity)}</td><td>{escape(one.way)}</td><td class="n">{one.n}</td>'
-        f'<td class="n">{short(one.value)} {escape(one.unit)}</td>'
-        f'<td class="n">{short(one.low)} to {short(one.high)}</td><td>{percentiles}</td></tr>'
+        f'<tr><td>{escape(one.way)}</td><td class="n">{short(one.value)} {escape(one.unit)}</td>'
+        f'<td class="n">{short(one.low)} to {short(one.high)}</td><td class="n">{one.n}</td><td>{percentiles}</td></tr>'
     )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.core.vocabulary import Cleanup, Codec, Preset, PushBoundary, Route
+from gateway.core.vocabulary import Cleanup, Codec, Delivery, Preset, PushBoundary, Route
 
 # --- what a caller may say -------------------------------------------------------------------------------------------
 
@@ -59,6 +59,7 @@ class Parameters(msgspec.Struct, frozen=True):
     cleanup: Cleanup | UnsetType = UNSET
     code_notice: bool | UnsetType = UNSET
     timestamps: bool | UnsetType = UNSET
+    delivery: Delivery | UnsetType = UNSET
     lead_ms: Annotated[int, Meta(ge=100, le=600_000)] | UnsetType | None = UNSET
 
 
@@ -187,6 +188,7 @@ class Settings(TextSettings, frozen=True, kw_only=True):
     volume: float
     format: Format
     timestamps: bool
+    delivery: Delivery = Delivery.NATIVE
     lead_ms: int | None
 
 

@@ -29,7 +29,7 @@ from gateway.core.params import (
     Settings,
     Voice,
 )
-from gateway.core.vocabulary import Cleanup, Preset
+from gateway.core.vocabulary import Cleanup, Delivery, Preset
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -79,6 +79,7 @@ def resolve(asked: Parameters, catalog: Catalog, defaults: Defaults) -> Settings
         cleanup=_given(asked.cleanup, Cleanup.OFF),
         code_notice=_given(asked.code_notice, False),
         timestamps=_given(asked.timestamps, defaults.timestamps),
+        delivery=_given(asked.delivery, Delivery.NATIVE),
         lead_ms=_given(asked.lead_ms, defaults.lead_ms),
     )
 

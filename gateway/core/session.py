@@ -13,6 +13,7 @@ Always true:
 - segments are heard in order, one open at a time, and each one that began gets exactly one ending;
 - after `Cleared` nothing older comes; each flush is answered once, in order, by its audio's end or by the clear;
 - unpulled audio ≤ `audio_ahead_ms` + one segment per lookahead slot; orders in the making ≤ `lookahead`;
+- a segment of progressive delivery is heard when it is finished, or not at all; being the oldest, nothing holds it up;
 - pacing holds back what is pulled and, through the line filling up, the next order; never a running one;
 - a refused command changes nothing; `Closed` comes once and last.
 
@@ -80,7 +81,7 @@ from gateway.core.synthesis import (
     VoiceSettings,
 )
 from gateway.core.timeline import samples_out
-from gateway.core.vocabulary import CloseReason, CutKind, CutReason
+from gateway.core.vocabulary import CloseReason, CutKind, CutReason, Delivery
 
 FRAME_MS_FIRST = 60
 """The frame that ends a listener's silence is no longer than this, so that it leaves early."""
@@ -130,6 +131,7 @@ class _Segment:
     id: int
     cut: Cut
     voice: VoiceSettings
+    delivery: Delivery
     chunks: deque[bytes] = field(default_factory=deque)
     offset: int = 0
     """Bytes of `chunks[0]` that were pulled."""
@@ -150,6 +152,20 @@ class _Segment:
             if self.marked_to <= start < end:
                 self.marks.append(Mark(mark.sample, start, end))
                 self.marked_to = end
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether there is something that the listener may be told of."""
+        if self.delivery is Delivery.PROGRESSIVE:
+            return self.complete
+        return self.complete or self.bytes_unpulled > 0
+
+    def drop(self) -> int:
+        """Forget what was made; how many bytes of audio that was."""
+        dropped, self.bytes_unpulled = self.bytes_unpulled, 0
+        self.chunks.clear()
+        self.marks.clear()
+        return dropped
 
     def take(self, size: int) -> bytes:
         """Remove up to `size` bytes of audio from the front."""
@@ -357,6 +373,8 @@ class Session:
             case Failed():
                 segment.complete = True
                 segment.problem = report.problem
+                if segment.delivery is Delivery.PROGRESSIVE:
+                    self._bytes_unpulled -= segment.drop()
                 del self._live[segment.id]
             case _:
                 assert_never(report)
@@ -454,7 +472,7 @@ class Session:
             self._flushes_in_line -= 1
             return Flushed(head.id, self._position())
         if head.spoken is None:
-            return self._begin(head) if head.bytes_unpulled or head.complete else None
+            return self._begin(head) if head.may_begin else None
         if head.bytes_unpulled:
             release_at = self._paced_until()
             if release_at is not None and now < release_at:
@@ -597,7 +615,7 @@ class Session:
     def _enqueue(self, cuts: list[Cut]) -> None:
         voice = _voice(self.settings)
         for cut in cuts:
-            segment = _Segment(self._segments, cut, voice)
+            segment = _Segment(self._segments, cut, voice, self.settings.delivery)
             self._segments += 1
             self._line.append(segment)
             if cut.speakable:

@@ -20,6 +20,16 @@ class Route(StrEnum):
     WEBSOCKET = "websocket"
 
 
+class Delivery(StrEnum):
+    """When the audio of a segment is sent.
+
+    `NATIVE`: as the engine makes it. `PROGRESSIVE`: when the segment is finished, so that each is heard whole or not at all.
+    """
+
+    NATIVE = "native"
+    PROGRESSIVE = "progressive"
+
+
 class CutReason(StrEnum):
     """Why a segment ended where it did."""
 

@@ -24,7 +24,7 @@ from gateway.core.params import (
     Voice,
 )
 from gateway.core.resolve import merge, resolve, segmentation
-from gateway.core.vocabulary import Codec, Preset, PushBoundary, Route
+from gateway.core.vocabulary import Codec, Delivery, Preset, PushBoundary, Route
 
 ALL = Controls(Range(0.5, 2.0), Range(-6.0, 6.0), Range(0.0, 1.0))
 VOICES = (
@@ -79,6 +79,13 @@ def test_the_routes_differ_in_codec_and_pacing_alone() -> None:
     assert http.lead_ms is None
     same = msgspec.structs.replace(http, format=websocket.format, lead_ms=websocket.lead_ms)
     assert same == websocket
+
+
+def test_delivery_is_native_unless_asked_for() -> None:
+    for defaults in (HTTP_DEFAULTS, WEBSOCKET_DEFAULTS):
+        assert resolved(Parameters(), defaults).delivery is Delivery.NATIVE
+        asked = Parameters(delivery=Delivery.PROGRESSIVE)
+        assert resolved(asked, defaults).delivery is Delivery.PROGRESSIVE
 
 
 def test_no_pacing_can_be_asked_for() -> None:

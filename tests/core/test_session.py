@@ -40,14 +40,15 @@ from gateway.core.events import (
 from gateway.core.limits import Limits
 from gateway.core.params import Format, Segmentation
 from gateway.core.session import Session, State
-from gateway.core.synthesis import Abandon, Failed, Finished, Produced, Synthesize
-from gateway.core.vocabulary import CloseReason, Codec, CutReason, PushBoundary
+from gateway.core.synthesis import Abandon, Failed, Finished, Marked, Produced, Synthesize
+from gateway.core.vocabulary import CloseReason, Codec, CutReason, Delivery, PushBoundary
 from tests.support.sessions import (
     RATE,
     SAMPLES_PER_CHAR,
     audio_of,
     events,
     make,
+    marks,
     names,
     orders,
     pcm,
@@ -582,6 +583,75 @@ class TestEnds:
         assert closed.reason is CloseReason.ABORTED
 
 
+class TestProgressiveDelivery:
+    """A segment is heard when it is finished, or not at all."""
+
+    def begun(self, **changes: object) -> tuple[Session, Synthesize]:
+        new = said("One two three.", delivery=Delivery.PROGRESSIVE, **changes)
+        events(new)
+        (order,) = orders(new)
+        assert isinstance(order, Synthesize)
+        return new, order
+
+    def test_nothing_is_told_before_it_is_finished(self) -> None:
+        new, order = self.begun()
+        new.report(Marked(order.segment, marks(order)), 0.0)
+        new.report(Produced(order.segment, pcm(order.segment, 1_000)), 0.0)
+        assert events(new) == []
+        assert new.deadline() is None
+        new.report(Finished(order.segment), 0.0)
+        told = events(new)
+        assert names(told)[0] == "SegmentStarted"
+        assert names(told)[-2:] == ["SegmentFinished", "Flushed"]
+        assert len(audio_of(told)) == 2_000
+
+    def test_what_fails_half_way_is_not_heard(self) -> None:
+        new, order = self.begun()
+        new.report(Marked(order.segment, marks(order)), 0.0)
+        new.report(Produced(order.segment, pcm(order.segment, 1_000)), 0.0)
+        new.report(Failed(order.segment, EngineFailed("no").problem), 0.0)
+        assert names(events(new)) == ["SegmentStarted", "SegmentFailed", "Flushed"]
+        assert new._bytes_unpulled == 0
+
+    def test_a_clear_takes_what_waits_and_says_that_it_was_not_heard(self) -> None:
+        new, order = self.begun()
+        new.report(Produced(order.segment, pcm(order.segment, 1_000)), 0.0)
+        new.submit(Clear("c"), 0.0)
+        flushed, cleared = events(new)
+        assert isinstance(flushed, Flushed)
+        assert isinstance(cleared, Cleared)
+        assert (cleared.spoken, cleared.unspoken) == ("", "One two three.")
+        assert list(orders(new)) == [Abandon(order.segment)]
+
+    def test_a_segment_keeps_the_delivery_that_it_was_cut_with(self) -> None:
+        new, order = self.begun()
+        new.submit(Configure(msgspec.structs.replace(new.settings, delivery="native")), 0.0)
+        new.report(Produced(order.segment, pcm(order.segment, 1_000)), 0.0)
+        assert names(events(new)) == ["SessionStarted"]
+
+    @pytest.mark.parametrize("lead_ms", [None, 100])
+    @pytest.mark.parametrize("lookahead", [1, 2])
+    def test_segments_longer_than_every_bound_get_through(
+        self, lead_ms: int | None, lookahead: int
+    ) -> None:
+        """The segment that is waited for is larger than what may be ahead: it must never wait for itself."""
+        limits = Limits(audio_ahead_ms=1, lookahead=lookahead)
+        new = session(
+            limits, 0.0, delivery=Delivery.PROGRESSIVE, segmentation=RELEASE, lead_ms=lead_ms
+        )
+        for text in ("A first segment. ", "A second segment. ", "A third segment."):
+            new.submit(PushText(text), 0.0)
+        new.submit(EndInput(), 0.0)
+        now, told = 0.0, run(new)
+        while not isinstance(told[-1], Closed):
+            deadline = new.deadline()
+            assert deadline is not None
+            assert deadline > now
+            now = deadline
+            told += run(new, now)
+        assert len(audio_of(told)) == 2 * SAMPLES_PER_CHAR * new.chars_accepted
+
+
 def test_every_setting_that_is_not_fixed_may_change() -> None:
     """A guard for new fields: each is either fixed or may change in mid-text."""
     fixed = {"format", "model", "engine", "engine_rate"}
@@ -595,6 +665,7 @@ def test_every_setting_that_is_not_fixed_may_change() -> None:
         "cleanup",
         "code_notice",
         "timestamps",
+        "delivery",
         "lead_ms",
     }
     assert set(settings().__struct_fields__) == fixed | free

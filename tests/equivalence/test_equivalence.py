@@ -166,6 +166,18 @@ async def test_controls_mean_the_same_on_both(
     assert len(heard) == len(asked)
 
 
+async def test_delivery_changes_no_sample(
+    server: RunningServer, client: httpx.AsyncClient, gate: Gate
+) -> None:
+    text = TEXTS["en"]
+    native = await over_http(client, text)
+    for lead_ms in (None, 60_000):
+        fields: Message = {"delivery": "progressive", "lead_ms": lead_ms}
+        assert await over_http(client, text, **fields) == native
+        audio, _ = await over_websocket(server, split_at_random(text, 3), gate=gate, **fields)
+        assert audio == native
+
+
 async def test_nobody_hears_anybody_else(server: RunningServer, client: httpx.AsyncClient) -> None:
     """Two dozen at once, each with its own text, over both protocols: each hears what it would hear alone."""
     texts = [f"Listener number {number} has this text. " * (1 + number % 3) for number in range(12)]

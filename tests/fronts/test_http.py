@@ -58,6 +58,19 @@ class TestStream:
             assert np.frombuffer(first, "<i2").any()
         await until(lambda: server.house.admission.contexts == 0)
 
+    async def test_progressively_only_what_is_finished_leaves(
+        self, server: RunningServer, client: httpx.AsyncClient
+    ) -> None:
+        """A segment that fails half-way: natively its beginning is sent and cut off, progressively nothing is, so that
+        the error has its status."""
+        text = "This one breaks off."
+        asked = {"text": text, **RAW}
+        use_engine(server, ChaosEngine(ToneEngine(), {"breaks": [Fail(4_000, EngineLost)] * 2}))
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post("/v1/speech", json=asked)
+        answer = await client.post("/v1/speech", json={**asked, "delivery": "progressive"})
+        error_of(answer, 503, "engine_lost")
+
     async def test_the_header_comes_once_and_names_no_length(
         self, client: httpx.AsyncClient
     ) -> None:

@@ -73,6 +73,22 @@ BUGS = (
         TESTS,
     ),
     Planted(
+        "progressive-begins-early",
+        "a segment of progressive delivery begins with its first audio",
+        SESSION,
+        "            return self.complete\n        return self.complete or",
+        "            pass\n        return self.complete or",
+        TESTS,
+    ),
+    Planted(
+        "progressive-heard-half",
+        "what failed half-way is heard all the same",
+        SESSION,
+        "                    self._bytes_unpulled -= segment.drop()\n",
+        "                    pass\n",
+        TESTS,
+    ),
+    Planted(
         "two-closed",
         "an abort of a closed session closes it again",
         SESSION,

@@ -39,7 +39,7 @@ from gateway.core.params import Format, Segmentation, Settings
 from gateway.core.session import Session, State
 from gateway.core.synthesis import Abandon, Failed, Finished, Marked, Produced, Synthesize
 from gateway.core.timeline import samples_out
-from gateway.core.vocabulary import Cleanup, Codec, PushBoundary
+from gateway.core.vocabulary import Cleanup, Codec, Delivery, PushBoundary
 from tests.support.sessions import RATE, SAMPLES_PER_CHAR, marks, pcm, segment_in, settings
 
 LIMITS = Limits(
@@ -101,6 +101,7 @@ class SessionMachine(RuleBasedStateMachine):
         ),
         frame_ms=st.sampled_from([20, 200]),
         cleanup=st.sampled_from([Cleanup.OFF, *Cleanup]),
+        delivery=st.sampled_from(Delivery),
     )
     def begin(
         self,
@@ -110,6 +111,7 @@ class SessionMachine(RuleBasedStateMachine):
         segmentation: Segmentation,
         frame_ms: int,
         cleanup: Cleanup,
+        delivery: Delivery,
     ) -> None:
         self.swarm = swarm
         self.now = 0.0
@@ -118,10 +120,13 @@ class SessionMachine(RuleBasedStateMachine):
             format=Format(Codec.PCM_S16LE, out),
             segmentation=segmentation,
             cleanup=cleanup,
+            delivery=delivery,
         )
         self.session = Session(self.settings, LIMITS, self.now, frame_ms=frame_ms)
         self.making: dict[int, InTheMaking] = {}
         self.ordered: dict[int, Synthesize] = {}
+        self.finished: set[int] = set()
+        self.failed: set[int] = set()
         self.text = ""
         """Everything accepted, as it will be spoken: halves joined or replaced."""
         self.half = ""
@@ -265,6 +270,7 @@ class SessionMachine(RuleBasedStateMachine):
             self.session.report(Produced(segment, pcm(segment, samples)), self.now)
         if not work.samples_left:
             self.session.report(Finished(segment), self.now)
+            self.finished.add(segment)
             del self.making[segment]
 
     @precondition(lambda self: self.making and "fail" in self.swarm)
@@ -272,6 +278,7 @@ class SessionMachine(RuleBasedStateMachine):
     def fail(self, data: st.DataObject) -> None:
         segment = data.draw(st.sampled_from(sorted(self.making)))
         del self.making[segment]
+        self.failed.add(segment)
         self.session.report(Failed(segment, EngineFailed("no").problem), self.now)
 
     @rule(segment=st.integers(0, 50), samples=st.integers(1, 100))
@@ -325,6 +332,8 @@ class SessionMachine(RuleBasedStateMachine):
                 if (order := self.ordered.get(told.segment)) is not None:
                     source = self.text[told.text_start : told.text_end]
                     assert order.text == source or self.settings.cleanup is not Cleanup.OFF
+                    if self.settings.delivery is Delivery.PROGRESSIVE:
+                        assert told.segment in self.finished | self.failed
                 self.open, self.heard_to = told, told.text_end
             case Words():
                 assert self.open is not None
@@ -364,6 +373,8 @@ class SessionMachine(RuleBasedStateMachine):
         assert self.open is not None
         assert segment_in(told.data) == {told.segment} == {self.open.segment}
         assert told.segment > self.segment_floor
+        if self.settings.delivery is Delivery.PROGRESSIVE:
+            assert told.segment in self.finished
         assert told.sequence == self.sequence
         assert told.sample_start == self.samples
         self.sequence += 1
@@ -417,6 +428,7 @@ class SessionMachine(RuleBasedStateMachine):
                         Produced(segment, pcm(segment, work.samples_left)), self.now
                     )
                 self.session.report(Finished(segment), self.now)
+                self.finished.add(segment)
                 del self.making[segment]
             self.pull(10_000)
             if self.closed is not None:

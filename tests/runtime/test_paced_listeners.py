@@ -60,7 +60,12 @@ class Occupancy:
 
 
 async def listen(
-    house: House, lead_ms: int, text: str, *, contexts: int = CONTEXTS_EACH
+    house: House,
+    lead_ms: int,
+    text: str,
+    *,
+    contexts: int = CONTEXTS_EACH,
+    delivery: str = "native",
 ) -> list[float]:
     """Paced contexts on one connection, to their ends. When each heard its first audio."""
     clock = asyncio.get_running_loop().time
@@ -68,7 +73,7 @@ async def listen(
         names = [str(number) for number in range(contexts)]
         for name in names:
             await socket.send(
-                {"type": "configure", "context": name, "lead_ms": lead_ms},
+                {"type": "configure", "context": name, "lead_ms": lead_ms, "delivery": delivery},
                 {"type": "text", "context": name, "text": text},
                 {"type": "end", "context": name},
             )
@@ -85,9 +90,14 @@ def assert_complete(socket: MemorySocket) -> None:
         assert ended["samples"] == len(socket.audio(str(ended["context"]))) // 2 > 0
 
 
-async def listen_all(house: House, lead_ms: int, text: str) -> list[float]:
+async def listen_all(
+    house: House, lead_ms: int, text: str, delivery: str = "native"
+) -> list[float]:
     async with asyncio.TaskGroup() as tasks:
-        listeners = [tasks.create_task(listen(house, lead_ms, text)) for _ in range(LISTENERS)]
+        listeners = [
+            tasks.create_task(listen(house, lead_ms, text, delivery=delivery))
+            for _ in range(LISTENERS)
+        ]
     return [time for listener in listeners for time in listener.result()]
 
 
@@ -109,6 +119,16 @@ async def test_all_progress_and_no_worker_is_held() -> None:
         assert max(first) - began <= work_s / WORKERS
         assert clock() - began <= work_s / WORKERS + text_s + 0.2
         assert engine.most <= WORKERS
+
+
+@pytest.mark.virtual_time
+async def test_progressive_delivery_holds_nobody_up() -> None:
+    """Paced, on two workers, with one segment at a time and next to nothing made ahead: everybody hears everything."""
+    engine = Occupancy(ToneEngine(workers=WORKERS, realtime_factor=0.025))
+    async with memory_house(engine, audio_ahead_ms=1, lookahead=1) as house:
+        first = await listen_all(house, 200, TEXT, "progressive")
+    assert len(first) == LISTENERS * CONTEXTS_EACH
+    assert engine.most <= WORKERS
 
 
 @pytest.mark.slow

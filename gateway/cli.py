@@ -6,7 +6,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TextIO
@@ -205,6 +206,17 @@ def bench_group(context: click.Context, quick: bool, model: str, file: Path | No
     bench(msgspec.structs.replace(QUICK if quick else DEFAULT, model=model), file)
 
 
+@contextmanager
+def _bench_extra() -> Iterator[None]:
+    """What is imported in the block computes with packages that serving does without."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is missing: ./run bench installs it, or pip install 'speech-gateway[bench]'"
+        ) from None
+
+
 @bench_group.command("compare")
 @click.option(
     "--target", "url", help="Gateway to compare, as http://host:port; without it, one of its own."
@@ -225,14 +237,33 @@ def bench_group(context: click.Context, quick: bool, model: str, file: Path | No
 )
 def compare_command(url: str | None, full: bool, model: str, seed: int, directory: Path) -> None:
     """Measure HTTP against WebSocket, and say which claims about them hold."""
-    try:
+    with _bench_extra():
         from gateway.bench.compare.command import compare
         from gateway.bench.compare.plan import DEFAULT, FULL
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"{error.name} is missing: ./run bench installs it, or pip install 'speech-gateway[bench]'"
-        ) from None
 
     compare(
         msgspec.structs.replace(FULL if full else DEFAULT, model=model, seed=seed), url, directory
     )
+
+
+ResultFile = click.Path(dir_okay=False, path_type=Path)
+
+
+@bench_group.command("diff")
+@click.argument("old", type=ResultFile)
+@click.argument("new", type=ResultFile)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 100),
+    default=5.0,
+    show_default=True,
+    help="Percent of the old value up to which a change is neither better nor worse.",
+)
+@click.option("--all", "every", is_flag=True, help="Also the figures that did not change.")
+@click.option("--fail-on-worse", is_flag=True, help="Exit with 1 when a figure is worse.")
+def diff_command(old: Path, new: Path, margin: float, every: bool, fail_on_worse: bool) -> None:
+    """Say what changed between two results (results.json) of `bench compare`."""
+    with _bench_extra():
+        from gateway.bench.diff.command import diff
+
+    diff(old, new, margin=margin / 100, every=every, fail_on_worse=fail_on_worse)

@@ -9,7 +9,8 @@ import msgspec
 from gateway.bench.compare.plan import Plan
 from gateway.bench.results import Machine
 
-VERSION = 1
+KIND = "compare"
+VERSION = 2
 
 
 class Verdict(StrEnum):
@@ -24,7 +25,8 @@ class Verdict(StrEnum):
 class Figure(msgspec.Struct, frozen=True):
     """One quantity of one way: the median of `n` values and its 95 % bootstrap interval over repeats.
 
-    `percentiles` holds those that `n` is enough for. A count or a mean over a whole repeat has none.
+    `percentiles` holds those that `n` is enough for. A count or a mean over a whole repeat has none. `repeats` are all
+    values, those of each repeat apart, so that two results can be compared.
     """
 
     way: str
@@ -35,6 +37,7 @@ class Figure(msgspec.Struct, frozen=True):
     low: float
     high: float
     percentiles: dict[str, float] = {}
+    repeats: list[list[float]] = []
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -102,3 +105,4 @@ class Comparison(msgspec.Struct, frozen=True):
     is_valid: bool
     claims: list[Claim]
     version: int = VERSION
+    kind: str = KIND

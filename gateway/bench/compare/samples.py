@@ -24,7 +24,7 @@ def figure(
     repeats: Sequence[Sample], way: str, quantity: str, unit: str = "ms", scale: float = 1_000.0
 ) -> Figure | None:
     """The median with its interval; None where nothing was measured. `scale` takes values to `unit`."""
-    runs = [[v * scale for v in sample.get((way, quantity), [])] for sample in repeats]
+    runs = [[_rounded(v * scale) for v in sample.get((way, quantity), [])] for sample in repeats]
     runs = [run for run in runs if run]
     if not runs:
         return None
@@ -43,7 +43,13 @@ def figure(
             for percent in PERCENTILES
             if percentile_is_known(len(values), percent)
         },
+        runs,
     )
+
+
+def _rounded(value: float) -> float:
+    """Six significant digits: more than any clock knows, and short to write."""
+    return float(f"{value:.6g}")
 
 
 def figures(

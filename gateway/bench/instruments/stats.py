@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 import numpy as np
 from hdrh.histogram import HdrHistogram
+from numpy.typing import NDArray
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 BEYOND_MIN = 10
@@ -129,3 +130,43 @@ def bootstrap(
     tail = (1 - CONFIDENCE) / 2 * 100
     low, high = np.percentile(drawn, [tail, 100 - tail])
     return Interval(statistic(np.concatenate(runs)), float(low), float(high))  # type: ignore[arg-type]
+
+
+def change_of_medians(
+    old: Sequence[Sequence[float]],
+    new: Sequence[Sequence[float]],
+    *,
+    seed: int,
+    rounds: int = BOOTSTRAP_ROUNDS,
+) -> Interval:
+    """The median of all values of `new` less that of `old`, with its bootstrap interval, both drawn as in `bootstrap`.
+
+    Needs of each at least one repeat, and a value in each.
+    """
+    chance = np.random.default_rng(seed)
+    before, after = _medians_drawn(old, chance, rounds), _medians_drawn(new, chance, rounds)
+    tail = (1 - CONFIDENCE) / 2 * 100
+    low, high = np.percentile(after - before, [tail, 100 - tail])
+    value = percentile([v for run in new for v in run], 50) - percentile(
+        [v for run in old for v in run], 50
+    )
+    return Interval(value, float(low), float(high))
+
+
+def _medians_drawn(
+    repeats: Sequence[Sequence[float]], chance: np.random.Generator, rounds: int
+) -> NDArray[np.float64]:
+    """So many medians by nearest rank, each of as many runs drawn, and as many values of each. One row of a matrix each."""
+    sizes = np.array([len(run) for run in repeats])
+    values = np.full((len(repeats), sizes.max()), np.inf)
+    for number, run in enumerate(repeats):
+        values[number, : len(run)] = run
+    runs = chance.integers(len(repeats), size=(rounds, len(repeats)))
+    drawn_sizes = sizes[runs][:, :, np.newaxis]
+    which = (chance.random((rounds, len(repeats), sizes.max())) * drawn_sizes).astype(np.intp)
+    drawn = values[runs[:, :, np.newaxis], which]
+    drawn[np.broadcast_to(np.arange(sizes.max()), drawn.shape) >= drawn_sizes] = np.inf
+    drawn = np.sort(drawn.reshape(rounds, -1), axis=1)
+    middle = (drawn_sizes.sum(axis=(1, 2)) + 1) // 2 - 1
+    medians: NDArray[np.float64] = drawn[np.arange(rounds), middle]
+    return medians

@@ -17,7 +17,8 @@ GatewayError
 │   ├── TextBacklogFull                text_backlog_full   429  too much unspoken text; `allowed` is the room left
 │   ├── TooManyPending                 too_many_pending    429  too many unanswered commands
 │   ├── NotFound                       not_found           404  no such path
-│   └── MethodNotAllowed               method_not_allowed  405
+│   ├── MethodNotAllowed               method_not_allowed  405
+│   └── NotAcceptable                  not_acceptable      406  no form of the answer is one that `Accept` takes
 └── ServerError                        trying again may help when `retryable`
     ├── Overloaded                     overloaded          503  admission refused; `retry_after_ms`
     ├── Draining                       draining            503  the server is going away
@@ -184,6 +185,12 @@ class MethodNotAllowed(CallerError):
     """The path exists, the method does not."""
 
     code, status = "method_not_allowed", 405
+
+
+class NotAcceptable(CallerError):
+    """The answer has no form that the caller takes."""
+
+    code, status = "not_acceptable", 406
 
 
 class ServerError(GatewayError):

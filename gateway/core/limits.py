@@ -62,6 +62,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A client that takes no byte for so long is disconnected."""
     body_read_ms: Millis = 10_000
     """A request body must have arrived within this time."""
+    keep_alive_ms: Millis = 15_000
+    """Server-sent events that have nothing to tell for so long say so in a comment."""
 
     # Server
     send_buffer_bytes: Annotated[int, Meta(ge=0, le=16 * 1_048_576)] = 131_072

@@ -8,7 +8,6 @@ the handshake asks for it, as base64 in JSON.
 from __future__ import annotations
 
 import struct
-from base64 import b64encode
 from enum import StrEnum
 from typing import Annotated, assert_never
 
@@ -149,13 +148,13 @@ class SegmentMessage(Tagged, frozen=True, tag="segment"):
 
 
 class AudioMessage(Tagged, frozen=True, tag="audio"):
-    """Audio in base64."""
+    """Audio in a message: msgspec writes bytes as base64 into JSON."""
 
     context: str
     sequence: int
     sample_start: int
     sample_count: int
-    data: str
+    data: bytes
 
 
 class WordsMessage(Tagged, frozen=True, tag="words"):
@@ -243,19 +242,106 @@ class Pong(Tagged, frozen=True, tag="pong"):
 _ENCODER = msgspec.json.Encoder()
 
 
+class Telling:
+    """Events as messages. Remembers which number each context has."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._numbered = 0
+
+    def number(self, context: str) -> int:
+        """What names a context in binary frames, from its `started` to its `ended`."""
+        return self._numbers[context]
+
+    def messages(self, context: str, event: Event) -> list[Tagged]:
+        """What a client is told of an event."""
+        match event:
+            case Audio():
+                return [_audio(context, event)]
+            case SessionStarted():
+                if event.first:
+                    self._numbers[context] = self._numbered
+                    self._numbered = (self._numbered + 1) % 65_536
+                return [Started(context, self._numbers[context], event.settings, event.id)]
+            case SegmentStarted():
+                return [
+                    SegmentMessage(
+                        context,
+                        event.segment,
+                        event.text_start,
+                        event.text_end,
+                        event.reason,
+                        event.kind,
+                        event.sample_start,
+                    )
+                ]
+            case Words():
+                return [WordsMessage(context, event.segment, event.words)]
+            case SegmentFinished():
+                return [SegmentEnd(context, event.segment, event.sample_end, "finished")]
+            case SegmentCancelled():
+                return [SegmentEnd(context, event.segment, event.sample_end, "cancelled")]
+            case SegmentFailed():
+                return _failure(context, event)
+            case Flushed():
+                return [FlushedMessage(context, event.sample_end, event.id, event.cleared)]
+            case Cleared():
+                return [_cleared(context, event)]
+            case Warned():
+                return [WarningMessage(event.code, event.message, context, event.field)]
+            case Closed():
+                self._numbers.pop(context, None)
+                return [
+                    Ended(
+                        context, event.reason, event.samples, event.chars, event.id, event.timings
+                    )
+                ]
+            case _:
+                assert_never(event)
+
+
+def _audio(context: str, audio: Audio) -> AudioMessage:
+    return AudioMessage(context, audio.sequence, audio.sample_start, audio.sample_count, audio.data)
+
+
+def _failure(context: str, event: SegmentFailed) -> list[Tagged]:
+    why = problem_message(
+        event.problem,
+        context,
+        None,
+        segment=event.segment,
+        text_start=event.text_start,
+        text_end=event.text_end,
+    )
+    return [SegmentEnd(context, event.segment, event.sample_end, "failed"), why]
+
+
+def _cleared(context: str, event: Cleared) -> ClearedMessage:
+    return ClearedMessage(
+        context,
+        event.sample_end,
+        event.heard_from,
+        event.heard_to,
+        event.text_end,
+        event.spoken,
+        event.unspoken,
+        event.estimated,
+        event.id,
+    )
+
+
 def _frame(message: Tagged) -> str:
     return _ENCODER.encode(message).decode()
 
 
 class NativeConversation:
-    """One connection: remembers which number each context has, and the form of audio chosen at the handshake."""
+    """One connection, with the form of audio chosen at the handshake."""
 
     defaults: Defaults = WEBSOCKET_DEFAULTS
 
     def __init__(self, form: AudioForm = AudioForm.BINARY) -> None:
         self._form = form
-        self._numbers: dict[str, int] = {}
-        self._numbered = 0
+        self._telling = Telling()
 
     def open(self, hello: Hello) -> list[Frame]:
         """`ready`."""
@@ -278,86 +364,10 @@ class NativeConversation:
             raise NotUnderstood(error, context, id) from None
 
     def encode(self, context: str, event: Event) -> list[Frame]:
-        """The message of an event; audio in the form that was chosen."""
-        match event:
-            case Audio():
-                return [self._audio(context, event)]
-            case SessionStarted():
-                if event.first:
-                    self._numbers[context] = self._numbered
-                    self._numbered = (self._numbered + 1) % 65_536
-                number = self._numbers[context]
-                return [_frame(Started(context, number, event.settings, event.id))]
-            case SegmentStarted():
-                return [
-                    _frame(
-                        SegmentMessage(
-                            context,
-                            event.segment,
-                            event.text_start,
-                            event.text_end,
-                            event.reason,
-                            event.kind,
-                            event.sample_start,
-                        )
-                    )
-                ]
-            case Words():
-                return [_frame(WordsMessage(context, event.segment, event.words))]
-            case SegmentFinished():
-                return [_frame(SegmentEnd(context, event.segment, event.sample_end, "finished"))]
-            case SegmentCancelled():
-                return [_frame(SegmentEnd(context, event.segment, event.sample_end, "cancelled"))]
-            case SegmentFailed():
-                return [
-                    _frame(SegmentEnd(context, event.segment, event.sample_end, "failed")),
-                    _frame(
-                        _error(
-                            event.problem,
-                            context,
-                            None,
-                            segment=event.segment,
-                            text_start=event.text_start,
-                            text_end=event.text_end,
-                        )
-                    ),
-                ]
-            case Flushed():
-                return [_frame(FlushedMessage(context, event.sample_end, event.id, event.cleared))]
-            case Cleared():
-                return [
-                    _frame(
-                        ClearedMessage(
-                            context,
-                            event.sample_end,
-                            event.heard_from,
-                            event.heard_to,
-                            event.text_end,
-                            event.spoken,
-                            event.unspoken,
-                            event.estimated,
-                            event.id,
-                        )
-                    )
-                ]
-            case Warned():
-                return [_frame(WarningMessage(event.code, event.message, context, event.field))]
-            case Closed():
-                self._numbers.pop(context, None)
-                return [
-                    _frame(
-                        Ended(
-                            context,
-                            event.reason,
-                            event.samples,
-                            event.chars,
-                            event.id,
-                            event.timings,
-                        )
-                    )
-                ]
-            case _:
-                assert_never(event)
+        """The messages of an event; audio in the form that was chosen."""
+        if isinstance(event, Audio) and self._form is AudioForm.BINARY:
+            return [_audio_frame(self._telling.number(context), event)]
+        return [_frame(message) for message in self._telling.messages(context, event)]
 
     def encode_pong(self, ping: Ping) -> list[Frame]:
         """`pong`."""
@@ -365,23 +375,14 @@ class NativeConversation:
 
     def encode_error(self, problem: Problem, context: str | None, id: str | None) -> list[Frame]:
         """`error`."""
-        return [_frame(_error(problem, context, id))]
+        return [_frame(problem_message(problem, context, id))]
 
-    def _audio(self, context: str, audio: Audio) -> Frame:
-        if self._form is AudioForm.BINARY:
-            header = AUDIO_HEADER.pack(
-                AUDIO_VERSION,
-                0,
-                self._numbers[context],
-                audio.sequence,
-                audio.sample_start,
-                audio.sample_count,
-            )
-            return header + audio.data
-        data = b64encode(audio.data).decode()
-        return _frame(
-            AudioMessage(context, audio.sequence, audio.sample_start, audio.sample_count, data)
-        )
+
+def _audio_frame(number: int, audio: Audio) -> bytes:
+    header = AUDIO_HEADER.pack(
+        AUDIO_VERSION, 0, number, audio.sequence, audio.sample_start, audio.sample_count
+    )
+    return header + audio.data
 
 
 def _understand(value: dict[str, object]) -> Said:
@@ -426,15 +427,16 @@ def _name(value: dict[str, object], field: str) -> str | None:
     return name if isinstance(name, str) and 0 < len(name) <= 64 else None
 
 
-def _error(
+def problem_message(
     problem: Problem,
-    context: str | None,
-    id: str | None,
+    context: str | None = None,
+    id: str | None = None,
     *,
     segment: int | None = None,
     text_start: int | None = None,
     text_end: int | None = None,
 ) -> ErrorMessage:
+    """What a client is told of a problem."""
     return ErrorMessage(
         code=problem.code,
         message=problem.message,
@@ -476,7 +478,7 @@ def decode_request(body: bytes) -> SpeechRequest:
 
 def encode_http_error(problem: Problem, request_id: str) -> bytes:
     """The body that goes with `problem.status`."""
-    return _ENCODER.encode(ErrorBody(_error(problem, None, None), request_id))
+    return _ENCODER.encode(ErrorBody(problem_message(problem), request_id))
 
 
 def audio_form(name: str | None) -> AudioForm:

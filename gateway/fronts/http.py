@@ -1,8 +1,8 @@
-"""One-shot speech over HTTP: the whole text in, a stream of audio out.
+"""One-shot speech over HTTP: the whole text in, a stream of audio out, alone or among the events that tell of it.
 
 The status line waits for the first audio, so that everything that can fail early fails with its real status and a JSON
 body. What fails later aborts the chunked body without its terminating chunk (RFC 9112 §8), so that a truncated result
-never looks like a whole one.
+never looks like a whole one; among events it is an `error`, and `ended` does not come.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -23,14 +24,25 @@ from gateway.core.errors import (
     MethodNotAllowed,
     Problem,
     TextTooLong,
+    Unsupported,
 )
-from gateway.core.events import Audio, Closed, Event, SegmentFailed, Timings, Warned
+from gateway.core.events import (
+    Audio,
+    Closed,
+    Event,
+    SegmentFailed,
+    Timings,
+    Warned,
+)
 from gateway.core.limits import Limits
 from gateway.core.params import HTTP_DEFAULTS, Settings
 from gateway.core.resolve import resolve
 from gateway.core.vocabulary import CloseReason
 from gateway.dialects.base import SpeechRequest
+from gateway.dialects.lines import LineForm
 from gateway.dialects.native import decode_request, encode_http_error
+from gateway.fronts.accept import accepted, choose
+from gateway.fronts.event_body import EventBody
 from gateway.fronts.reply import Headers, error_headers, headers, new_request_id, send_json
 from gateway.runtime.house import House
 from gateway.runtime.speaker import Speaker
@@ -39,6 +51,8 @@ from gateway.runtime.wake import Wake
 
 FRAME_MS = 500
 """Audio per chunk of a download once it has begun."""
+GOODBYE_MS_MAX = 1_000
+"""How long an error may take to leave that comes after the first byte."""
 
 ROUTE = HTTP_DEFAULTS.route
 
@@ -65,8 +79,8 @@ class SpeechOverHttp:
                 body = await read_body(receive, self._house.limits)
                 asked = decode_request(body)
                 chars = len(asked.text)
-                settings = self._judge(asked)
-                answer.describe(settings, asked)
+                settings, form = self._judge(asked, accepted(scope))
+                answer.describe(settings, asked, form, self._house.limits.keep_alive_ms / 1_000)
                 problem = await self._speak(asked, settings, receive, answer)
             if problem is not None:
                 await answer.refuse(problem)
@@ -93,7 +107,8 @@ class SpeechOverHttp:
             },
         )
 
-    def _judge(self, asked: SpeechRequest) -> Settings:
+    def _judge(self, asked: SpeechRequest, accept: str) -> tuple[Settings, LineForm | None]:
+        """What will be said, and in which form; None = audio alone."""
         limits = self._house.limits
         chars_max = limits.whole_chars_max if asked.whole else limits.text_chars_max
         if len(asked.text) > chars_max:
@@ -102,7 +117,21 @@ class SpeechOverHttp:
                 field="text",
                 allowed=f"at most {chars_max} characters",
             )
-        return resolve(asked.parameters, self._house.catalog, HTTP_DEFAULTS)
+        settings = resolve(asked.parameters, self._house.catalog, HTTP_DEFAULTS)
+        audio = media_type(settings.format).partition(";")[0]
+        chosen = choose(accept, (audio, *LineForm))
+        form = None if chosen == audio else LineForm(chosen)
+        if form is None and settings.timestamps:
+            raise Unsupported(
+                "audio alone has no place for timestamps",
+                field="timestamps",
+                allowed="Accept: " + " or ".join(LineForm),
+            )
+        if form is not None and asked.whole:
+            raise Unsupported(
+                f"{form} is a stream", field="stream", allowed=f"true, or Accept: {audio}"
+            )
+        return settings, form
 
     async def _speak(
         self, asked: SpeechRequest, settings: Settings, receive: Receive, answer: _Answer
@@ -147,30 +176,32 @@ class SpeechOverHttp:
         """Pull events and send their audio. Gives the problem that ended it too early, if one did."""
         while True:
             events = await speaker.next_events()
-            if events is None:
-                await wake.wait(speaker.session.deadline())
-                speaker.tick()
-                continue
-            for event in events:
-                match event:
-                    case SegmentFailed():
-                        return event.problem
-                    case Closed():
-                        return await self._close(event, answer)
-                    case _:
-                        pass
-                try:
-                    await stall.bound(answer.take(event, whole=whole))
-                except TimeoutError:
-                    answer.ending = "send_stalled"
-                    return None
+            try:
+                if events is None:
+                    await wake.wait(_earliest(speaker.session.deadline(), answer.silent_until))
+                    speaker.tick()
+                    if answer.silent_until is not None:
+                        await stall.bound(answer.keep_alive())
+                    continue
+                for event in events:
+                    match event:
+                        case SegmentFailed():
+                            await stall.bound(answer.fail(event))
+                            return event.problem
+                        case Closed():
+                            await stall.bound(self._close(event, answer))
+                            return None
+                        case _:
+                            await stall.bound(answer.take(event, whole=whole))
+            except TimeoutError:
+                answer.ending = "send_stalled"
+                return None
             # A send that is taken at once does not suspend; others must get their turn all the same.
             await asyncio.sleep(0)
 
-    async def _close(self, event: Closed, answer: _Answer) -> Problem | None:
+    async def _close(self, event: Closed, answer: _Answer) -> None:
         if event.reason is CloseReason.FINISHED:
-            await answer.finish()
-        return None
+            await answer.finish(event)
 
 
 class _Answer:
@@ -187,15 +218,31 @@ class _Answer:
         self._headers: Headers = []
         self._warnings: list[str] = []
         self._parts: list[bytes] = []
+        self._events: EventBody | None = None
+        self._complete = False
+        self._clock = asyncio.get_running_loop().time
 
     @property
     def begun(self) -> bool:
         """True once a status has been sent."""
         return self.status != 0
 
-    def describe(self, settings: Settings, asked: SpeechRequest) -> None:
-        """Say in headers what the audio will be."""
+    @property
+    def silent_until(self) -> float | None:
+        """When a `keep_alive` is due, in loop time; None = never."""
+        return None if self._events is None else self._events.silent_until
+
+    def describe(
+        self,
+        settings: Settings,
+        asked: SpeechRequest,
+        form: LineForm | None,
+        keep_alive_s: float,
+    ) -> None:
+        """Say in headers what the audio will be, and take it in this form from now on; None = audio alone."""
         format = settings.format
+        if form is not None:
+            self._events = EventBody(form, asked.ignored, keep_alive_s)
         more = [
             ("x-sample-rate", str(format.sample_rate)),
             ("x-channels", "1"),
@@ -204,44 +251,71 @@ class _Answer:
         ]
         if asked.ignored:
             more.append(("x-ignored-fields", ", ".join(asked.ignored)))
-        self._headers = headers(self.request_id, media_type(format), more)
+        type_ = media_type(format) if self._events is None else self._events.media_type
+        self._headers = headers(self.request_id, type_, more)
 
     async def take(self, event: Event, *, whole: bool) -> None:
-        """One event: audio goes out, or is kept where the whole file was asked for."""
+        """One event: it goes out, or only its audio does, or that is kept where the whole file was asked for."""
+        if isinstance(event, Audio):
+            self.samples += event.sample_count
+        if self._events is not None:
+            await self._stream(self._events.take(event, self._clock()))
+            return
         match event:
+            case Audio() if whole:
+                self._parts.append(event.data)
             case Audio():
-                self.samples += event.sample_count
-                if whole:
-                    self._parts.append(event.data)
-                    return
-                await self._begin(())
-                await self._send(
-                    {"type": "http.response.body", "body": event.data, "more_body": True}
-                )
+                await self._stream(event.data)
             case Warned():
                 if event.code not in self._warnings:
                     self._warnings.append(event.code)
             case _:
                 pass
 
-    async def finish(self) -> None:
+    async def keep_alive(self) -> None:
+        """Say that there is nothing to say, when that is due."""
+        if self._events is not None:
+            await self._stream(self._events.keep_alive(self._clock()))
+
+    async def fail(self, event: SegmentFailed) -> None:
+        """Events that have begun tell of it, and of nothing after it."""
+        if self._events is not None and self.begun:
+            await self._end(self._events.take(event, self._clock()))
+
+    async def finish(self, event: Closed) -> None:
         """All is well: end the body."""
+        if self._events is not None:
+            self._parts.append(self._events.take(event, self._clock()))
         body = b"".join(self._parts)
         if not self.begun:
             # Nothing was streamed: a whole file, or an empty one, whose length is known.
             await self._begin([(b"content-length", str(len(body)).encode())])
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        await self._end(body)
         self.ending = "complete"
 
     async def refuse(self, problem: Problem) -> None:
-        """Answer with an error; after the first byte of audio, leave the body unended instead."""
+        """Answer with an error; after the first byte it is an event, or else the body is left unended."""
         if self.begun:
             self.ending = "failed"
+            if self._events is not None and not self._complete:
+                # The peer may be gone, or may have stopped listening.
+                with suppress(OSError, TimeoutError):
+                    async with asyncio.timeout(GOODBYE_MS_MAX / 1_000):
+                        await self._end(self._events.error(problem))
             return
         self.ending = "refused"
         self.status = problem.status
         body = encode_http_error(problem, self.request_id)
         await send_json(self._send, self.status, body, error_headers(problem, self.request_id))
+
+    async def _stream(self, body: bytes) -> None:
+        if body:
+            await self._begin(())
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _end(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        self._complete = True
 
     async def _begin(self, more: Headers | tuple[()]) -> None:
         if self.begun:
@@ -255,6 +329,10 @@ class _Answer:
             "headers": [*self._headers, *more],
         }
         await self._send(start)
+
+
+def _earliest(*times: float | None) -> float | None:
+    return min((time for time in times if time is not None), default=None)
 
 
 async def read_body(receive: Receive, limits: Limits) -> bytes:

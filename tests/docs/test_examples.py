@@ -105,7 +105,7 @@ class Request(NamedTuple):
 def assert_worth_having(output: str | None, got: bytes) -> None:
     """Something came that is what its file's name says."""
     if output is None:
-        assert msgspec.json.decode(got)
+        assert all(map(msgspec.json.decode, got.splitlines()))
         return
     if output.endswith(".wav"):
         assert got[:4] == b"RIFF"
@@ -114,6 +114,12 @@ def assert_worth_having(output: str | None, got: bytes) -> None:
         assert output.endswith(".mp3")
         assert int.from_bytes(got[:2], "big") & 0xFFE0 == 0xFFE0
     assert len(got) > 1_000
+
+
+def lasting(got: bytes) -> bytes:
+    """Less what is never twice the same: of messages in lines, how long it took and how audio was split into them."""
+    lines = re.sub(rb'"timings":{[^}]*}', b"", got).splitlines()
+    return got if b'"timings"' not in got else lines[0] + lines[-1]
 
 
 @pytest.mark.socket
@@ -134,7 +140,7 @@ async def test_requests_answer(example: Example, tmp_path: Path) -> None:
         printed, _ = await curl.communicate()
         assert curl.returncode == 0
         file = None if request.output is None else tmp_path / request.output
-        assert (printed if file is None else file.read_bytes()) == got
+        assert lasting(printed if file is None else file.read_bytes()) == lasting(got)
 
 
 @pytest.mark.socket

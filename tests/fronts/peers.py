@@ -46,11 +46,11 @@ class RawPeer:
         self._writer.write(data)
         await self._writer.drain()
 
-    async def post(self, body: bytes, *, length: int | None = None) -> None:
+    async def post(self, body: bytes, *, length: int | None = None, accept: str = "*/*") -> None:
         """A request for speech; `length` is what it claims to bring."""
         declared = len(body) if length is None else length
-        head = b"POST /v1/speech HTTP/1.1\r\nHost: gateway\r\nContent-Length: %d\r\n\r\n" % declared
-        await self.send(head + body)
+        head = b"POST /v1/speech HTTP/1.1\r\nHost: gateway\r\nContent-Length: %d\r\n" % declared
+        await self.send(head + b"Accept: %b\r\n\r\n" % accept.encode() + body)
 
     async def answer(self) -> tuple[int, bytes]:
         """The status and the body of the next HTTP answer, which must name its length."""
@@ -128,14 +128,20 @@ def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
 
 def dechunked(response: bytes) -> tuple[bytes, bool]:
     """The body of a raw chunked response, and whether its terminating chunk came."""
+    parts, complete = chunks(response)
+    return b"".join(parts), complete
+
+
+def chunks(response: bytes) -> tuple[list[bytes], bool]:
+    """The chunks of a raw response, and whether the terminating one came."""
     head, _, rest = response.partition(b"\r\n\r\n")
     assert re.search(rb"(?i)transfer-encoding: chunked", head), head
-    body = bytearray()
+    parts: list[bytes] = []
     while rest:
         size, _, rest = rest.partition(b"\r\n")
         length = int(size, 16)
         if length == 0:
-            return bytes(body), True
-        body += rest[:length]
+            return parts, True
+        parts.append(rest[:length])
         rest = rest[length + 2 :]
-    return bytes(body), False
+    return parts, False

@@ -73,6 +73,8 @@ def _in_words(type_: inspect.Type) -> str:
             return "true or false"
         case inspect.StrType():
             return "text" + _bounds(type_.min_length, type_.max_length, " characters")
+        case inspect.BytesType():
+            return "bytes"
         case inspect.EnumType():
             return ", ".join(f"`{member.value}`" for member in type_.cls)
         case inspect.LiteralType():

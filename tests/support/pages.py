@@ -8,7 +8,6 @@ sequence numbers and sample positions have no gap, and that words come before th
 from __future__ import annotations
 
 import zlib
-from base64 import b64decode
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import cast
@@ -78,7 +77,7 @@ class Page:
                     base64.sequence,
                     base64.sample_start,
                     base64.sample_count,
-                    b64decode(base64.data, validate=True),
+                    base64.data,
                 )
             case "words":
                 self._words(message)

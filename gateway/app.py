@@ -145,6 +145,8 @@ class Gateway:
         self.house: House | None = None
         """Set while the lifespan runs."""
         self._starlette = Starlette(lifespan=self._lifespan)
+        # What is no path at all, as in "OPTIONS *".
+        self._starlette.router.default = nothing_here
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import socket
 import sys
-from typing import cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.app import Gateway
 from gateway.config import Config
+from gateway.guard import protocols
 
 BACKLOG = 2_048
-KEEP_ALIVE_S = 15
-"""Longer than proxies reuse connections, so that it is never us who closes one that is just being reused."""
-PING_S = 20
-HEADER_BYTES_MAX = 65_536
 
 
 def listen(config: Config) -> socket.socket:
@@ -41,50 +34,6 @@ def listen(config: Config) -> socket.socket:
     return listener
 
 
-class CutsOff(asyncio.Protocol):
-    """Mixed into uvicorn's protocols: a connection that is closing ends, although its peer takes no byte for `stall_s`.
-
-    Closing waits until everything has left, and what is left for a peer that never reads never leaves. As soon as the
-    kernel takes no more, writing is paused: audio waits in its session, where a clear reaches it, and here it is seen.
-    """
-
-    stall_s: float
-    loop: asyncio.AbstractEventLoop
-    transport: asyncio.Transport
-    _look_again: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are none of asyncio's classes.
-        cast(asyncio.WriteTransport, transport).set_write_buffer_limits(high=0)
-        super().connection_made(transport)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._watch()
-
-    def resume_writing(self) -> None:
-        self._unwatch()
-        super().resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._unwatch()
-        super().connection_lost(exc)
-
-    def _watch(self) -> None:
-        left = self.transport.get_write_buffer_size()
-        self._look_again = self.loop.call_later(self.stall_s, self._look, left)
-
-    def _unwatch(self) -> None:
-        if self._look_again is not None:
-            self._look_again.cancel()
-
-    def _look(self, left_before: int) -> None:
-        if self.transport.is_closing() and self.transport.get_write_buffer_size() >= left_before:
-            self.transport.abort()
-        else:
-            self._watch()
-
-
 class Server(uvicorn.Server):
     """uvicorn's, with what the start made put out of the garbage collector's sight."""
 
@@ -102,20 +51,21 @@ def build_server(config: Config) -> uvicorn.Server:
     permessage-deflate is off: audio hardly shrinks and each frame would cost twelve times as much. The access log and
     uvicorn's own lines are off because they name query strings.
     """
-    stall = {"stall_s": config.limits.send_stall_ms / 1_000}
+    limits = config.limits
+    http, websocket = protocols(limits)
     return Server(
         uvicorn.Config(
             Gateway(config),
             loop="auto" if sys.platform == "win32" else "uvloop",
-            http=type("Http", (CutsOff, HttpToolsProtocol), stall),
-            ws=type("WebSocket", (CutsOff, WebSocketsSansIOProtocol), stall),
-            ws_max_size=config.limits.frame_bytes_max,
+            http=http,
+            ws=websocket,
+            ws_max_size=limits.frame_bytes_max,
             ws_per_message_deflate=False,
-            ws_ping_interval=PING_S,
-            ws_ping_timeout=PING_S,
-            timeout_keep_alive=KEEP_ALIVE_S,
+            ws_ping_interval=limits.ping_interval_ms / 1_000,
+            ws_ping_timeout=limits.ping_timeout_ms / 1_000,
+            # uvicorn only hands it to a timer, which takes any number.
+            timeout_keep_alive=limits.next_request_ms / 1_000,  # type: ignore[arg-type]
             timeout_graceful_shutdown=-(-config.server.shutdown_ms // 1_000),
-            h11_max_incomplete_event_size=HEADER_BYTES_MAX,
             lifespan="on",
             access_log=False,
             log_config=None,

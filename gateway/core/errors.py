@@ -7,6 +7,9 @@ GatewayError
 │   ├── TextMissing                    text_missing        422  no text, or an empty one
 │   ├── TextTooLong                    text_too_long       413  more characters than one request may carry
 │   ├── MessageTooLarge                message_too_large   413  more bytes than one message may carry
+│   ├── UrlTooLong                     url_too_long        414  more bytes than a URL may have
+│   ├── HeadersTooLarge                headers_too_large   431  more headers than a request may have, or larger ones
+│   ├── RequestTimeout                 request_timeout     408  the request took too long to arrive
 │   ├── UnknownVoice                   unknown_voice       404  with near matches
 │   ├── UnknownModel                   unknown_model       404  with near matches
 │   ├── Unsupported                    unsupported         422  a real control that this model or route has not
@@ -119,6 +122,24 @@ class MessageTooLarge(CallerError):
     """More bytes than one message or body may carry."""
 
     code, status = "message_too_large", 413
+
+
+class UrlTooLong(CallerError):
+    """More bytes than the target of a request may have."""
+
+    code, status = "url_too_long", 414
+
+
+class HeadersTooLarge(CallerError):
+    """More headers than a request may have, or larger ones."""
+
+    code, status = "headers_too_large", 431
+
+
+class RequestTimeout(CallerError):
+    """The request took too long to arrive."""
+
+    code, status, retryable = "request_timeout", 408, True
 
 
 class UnknownVoice(CallerError):

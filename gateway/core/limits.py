@@ -50,14 +50,36 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A context without any command for so long speaks what it holds and ends."""
     context_idle_warning_ms: Millis = 60_000
     """So long before that, it is warned."""
+    first_message_ms: Millis = 60_000
+    """A WebSocket over which nothing was said for so long is closed."""
+    connection_idle_ms: Millis = 3_600_000
+    """So is one without a context over which nothing more was said for so long."""
+    ping_interval_ms: Millis = 20_000
+    """How often the server sends a WebSocket ping."""
+    ping_timeout_ms: Millis = 20_000
+    """A ping that is not answered for so long closes the connection."""
+    head_read_ms: Millis = 10_000
+    """A connection's first request must have arrived up to its body within this time, a later one from its first byte."""
+    next_request_ms: Millis = 15_000
+    """A connection waits so long for its next request: longer than proxies reuse one, so that it is never closed just then."""
 
     # Transport
+    url_bytes_max: Bytes = 8_192
+    """The target of a request."""
+    header_bytes_max: Bytes = 32_768
+    """The headers of a request, each with its colon, its space and its line end."""
+    headers_max: Count = 100
+    """How many they are."""
     body_bytes_max: Bytes = 2_097_152
     """An HTTP request body."""
     message_bytes_max: Bytes = 262_144
     """A WebSocket message; a larger one is refused with an error."""
     frame_bytes_max: Bytes = 1_048_576
     """A WebSocket message that is larger than this closes the connection with 1009."""
+    fragments_max: Count = 1_024
+    """Frames in one WebSocket message; more close the connection with 1008."""
+    frames_per_second_max: Count = 2_000
+    """WebSocket frames of one connection; who sends more is read more slowly."""
     send_stall_ms: Millis = 30_000
     """A client that takes no byte for so long is disconnected."""
     body_read_ms: Millis = 10_000
@@ -72,3 +94,5 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Open connections with speech on them; more are refused with 503 before they are accepted."""
     contexts_total_max: Count = 4_000
     """Open contexts over all connections."""
+    sockets_max: Count = 8_000
+    """Open TCP connections, silent ones too; more are closed at once."""

@@ -23,6 +23,7 @@ from gateway.core.errors import (
     MessageTooLarge,
     MethodNotAllowed,
     Problem,
+    RequestTimeout,
     TextTooLong,
     Unsupported,
 )
@@ -76,7 +77,7 @@ class SpeechOverHttp:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("speech is made by POST", allowed="POST")
             with self._house.admission.connection():
-                body = await read_body(receive, self._house.limits)
+                body = await read_body(scope, receive, self._house.limits)
                 asked = decode_request(body)
                 chars = len(asked.text)
                 settings, form = self._judge(asked, accepted(scope))
@@ -335,10 +336,17 @@ def _earliest(*times: float | None) -> float | None:
     return min((time for time in times if time is not None), default=None)
 
 
-async def read_body(receive: Receive, limits: Limits) -> bytes:
-    """The request's body. Raises MessageTooLarge, or InvalidMessage when it does not arrive in time or at all."""
+async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+    """The request's body. Raises MessageTooLarge, at once if it says so itself; RequestTimeout when it does not arrive in
+    time, InvalidMessage when it does not at all."""
     parts: list[bytes] = []
     size = 0
+    too_large = MessageTooLarge(
+        "the request body is too large", allowed=f"at most {limits.body_bytes_max} bytes"
+    )
+    # The parser has seen to it that a length is one number.
+    if int(dict(scope["headers"]).get(b"content-length", b"0")) > limits.body_bytes_max:
+        raise too_large
     try:
         async with asyncio.timeout(limits.body_read_ms / 1_000):
             while True:
@@ -348,14 +356,11 @@ async def read_body(receive: Receive, limits: Limits) -> bytes:
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 if size > limits.body_bytes_max:
-                    raise MessageTooLarge(
-                        "the request body is too large",
-                        allowed=f"at most {limits.body_bytes_max} bytes",
-                    )
+                    raise too_large
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
-        raise InvalidMessage(
+        raise RequestTimeout(
             "the request body took too long", allowed=f"within {limits.body_read_ms} ms"
         ) from None
 

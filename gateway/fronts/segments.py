@@ -45,7 +45,7 @@ class SegmentsOverHttp:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("text is cut by POST", allowed="POST")
             limits = self._house.limits
-            asked = decode_request(await read_body(receive, limits))
+            asked = decode_request(await read_body(scope, receive, limits))
             if len(asked.text) > limits.text_chars_max:
                 raise TextTooLong(
                     f"text has {len(asked.text)} characters",

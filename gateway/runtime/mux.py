@@ -36,6 +36,7 @@ from gateway.core.resolve import merge, resolve
 from gateway.core.session import Session, State
 from gateway.dialects.base import Adjust, Conversation, Frame, Hello, NotUnderstood, Ping, Said
 from gateway.runtime.house import House
+from gateway.runtime.silence import Silence
 from gateway.runtime.speaker import Speaker
 from gateway.runtime.stall import Stall
 from gateway.runtime.wake import Wake
@@ -56,6 +57,10 @@ class Verdict(Enum):
     """The client sends but does not read the answers."""
     SEND_STALLED = auto()
     """The client takes no bytes."""
+    FIRST_MESSAGE_LATE = auto()
+    """The client has said nothing since it came."""
+    IDLE = auto()
+    """The client has said nothing for long, and no context is open."""
 
 
 @dataclass(slots=True)
@@ -77,6 +82,7 @@ class Mux:
         self._replies: deque[Frame] = deque()
         self._wake = Wake()
         self._stall = Stall(house.limits.send_stall_ms / 1_000, self._played_by)
+        self._silence = Silence(house.limits, lambda: bool(self._contexts))
         self._clock = asyncio.get_running_loop().time
         self._verdict = Verdict.PEER_GONE
 
@@ -96,9 +102,16 @@ class Mux:
             async with asyncio.TaskGroup() as tasks:
                 reader = tasks.create_task(self._read(receive, tasks))
                 writer = tasks.create_task(self._write(send))
+
+                def give_up(first: bool) -> None:
+                    self._verdict = Verdict.FIRST_MESSAGE_LATE if first else Verdict.IDLE
+                    reader.cancel()
+
+                self._silence.begin(give_up)
                 try:
                     await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
+                    self._silence.close()
                     reader.cancel()
                     writer.cancel()
                     for context in self._contexts.values():
@@ -115,6 +128,7 @@ class Mux:
         self, receive: Callable[[], Awaitable[Frame | None]], tasks: asyncio.TaskGroup
     ) -> None:
         while (message := await receive()) is not None:
+            self._silence.broken()
             await self._hear(message, tasks)
             # Many messages may have come at once; others must get their turn all the same.
             await asyncio.sleep(0)

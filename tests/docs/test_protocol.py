@@ -31,7 +31,6 @@ from gateway.dialects.native import (
     Tagged,
 )
 from gateway.runtime.mux import FRAME_MS, FRAME_MS_SHARED, FRAME_MS_UNPACED, Verdict
-from gateway.server import PING_S
 from tests.support.checkout import ROOT
 from tests.support.documents import Row, in_words, named, table
 from tests.support.spoken_codes import warning_codes
@@ -185,7 +184,6 @@ def test_close_codes() -> None:
     reasons = {row["reason"].strip("`") for row in table(DOCUMENT, "Close codes")}
     verdicts = {verdict.name.lower() for verdict in Verdict} - {"peer_gone"}
     assert verdicts <= reasons
-    assert f"pings every {PING_S} s" in TEXT
 
 
 def test_the_delay_of_mp3() -> None:

@@ -329,7 +329,7 @@ class TestBody:
         async with raw_peer(server) as peer:
             await peer.post(b'{"text": "Hi', length=500)
             status, body = await peer.answer()
-            assert (status, b"invalid_message" in body) == (400, True)
+            assert (status, b"request_timeout" in body) == (408, True)
         await until(lambda: server.house.admission.connections == 0)
 
     async def test_a_client_may_leave_in_the_middle_of_it(

@@ -1,0 +1,52 @@
+"""WebSocket frames come in bounded numbers, however small they are.
+
+uvicorn and `websockets` bound bytes; a frame without any costs six bytes and counts for nothing there.
+"""
+
+from __future__ import annotations
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from gateway.core.limits import Limits
+
+POLICY_VIOLATION = 1008
+BURST_S = 1.0
+"""Frames of so long a time may come at once."""
+
+
+class BoundsMessages(WebSocketsSansIOProtocol):
+    """Bounds the frames of a message, the frames of a second, and the answers to pings.
+
+    Who sends frames faster is read more slowly: nothing is lost or refused, and a flood costs mostly its sender.
+    """
+
+    limits: Limits
+    _paid_until = 0.0
+    """When the frames so far are paid for, in loop time, at `frames_per_second_max`."""
+
+    def handle_events(self) -> None:
+        now = self.loop.time()
+        cost_s = len(self.conn.events) / self.limits.frames_per_second_max
+        self._paid_until = max(self._paid_until, now) + cost_s
+        super().handle_events()
+
+    def wait_s(self) -> float:
+        """How long the next slice has to wait."""
+        return self._paid_until - BURST_S - self.loop.time()
+
+    def handle_cont(self, event: Frame) -> None:
+        if self.close_sent:
+            return
+        if len(self.frames) >= self.limits.fragments_max:
+            self.frames = []
+            self.conn.fail(POLICY_VIOLATION, "too_many_fragments")
+            self.handle_parser_exception()
+        else:
+            super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        pong = b"".join(self.conn.data_to_send())
+        # A peer that sends pings and takes no bytes would have its pongs heaped up here. It may miss some (RFC 6455 §5.5.3).
+        if self.writable.is_set():
+            self.transport.write(pong)

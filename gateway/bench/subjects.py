@@ -99,6 +99,7 @@ def running_gateway(layout: Layout, settings: Mapping[str, str] | None = None) -
                 env=kept | dict(settings or {}),
                 stdin=subprocess.DEVNULL,
                 stderr=log,
+                process_group=0,  # A terminal's Ctrl-C is for the harness, which then ends the gateway.
             )
         try:
             host, port = _address(process, Path(log.name))

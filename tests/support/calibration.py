@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from http import HTTPStatus
 from itertools import accumulate, pairwise
+from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
@@ -116,9 +117,10 @@ class Planted(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct):
-    """When it did what, for the latest utterance; `accepted` and `heard` are of all of them."""
+    """When it did what, for the latest utterance; `connections` and `utterances` are of all of them."""
 
     connections: int = 0
+    utterances: int = 0
     text_received: list[float] = []
     written: list[float] = []
     header_written: float | None = None
@@ -131,15 +133,20 @@ class Record(msgspec.Struct):
 
     def begin(self) -> None:
         """A new utterance."""
-        for name, value in msgspec.structs.asdict(Record(connections=self.connections)).items():
+        anew = Record(connections=self.connections, utterances=self.utterances + 1)
+        for name, value in msgspec.structs.asdict(anew).items():
             setattr(self, name, value)
 
 
 class CalibrationServer:
-    """Does `planted`, which may be replaced between utterances, and keeps the `record`."""
+    """Does `planted`, which may be replaced between utterances, and keeps the `record`.
+
+    From the utterance on whose number (the first is 1) is in `later`, it does that instead.
+    """
 
     def __init__(self, planted: Planted) -> None:
         self.planted = planted
+        self.later: dict[int, Planted] = {}
         self.record = Record()
         self.http_url = ""
         self.ws_url = ""
@@ -169,9 +176,13 @@ class CalibrationServer:
             if line.lower().startswith(b"content-length:")
         )
         await reader.readexactly(length)
-        self.record.begin()
+        self._begin()
         self.record.text_received.append(clock())
         return True
+
+    def _begin(self) -> None:
+        self.record.begin()
+        self.planted = self.later.get(self.record.utterances, self.planted)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer a request; True where the connection may be kept."""
@@ -272,8 +283,8 @@ class CalibrationServer:
     ) -> bool:
         """One context; True where the connection may be kept."""
         configure = await receive(connection)
+        self._begin()
         speech = _Speech(self, connection, str(configure["context"]), number, audio_is_text)
-        self.record.begin()
         return await speech.run()
 
 
@@ -477,6 +488,46 @@ async def calibration_server(planted: Planted) -> AsyncIterator[CalibrationServe
         port = next(iter(listening.sockets)).getsockname()[1]
         server.ws_url = f"ws://127.0.0.1:{port}/v1/speech"
         yield server
+
+
+@asynccontextmanager
+async def on_one_port(server: CalibrationServer) -> AsyncIterator[str]:
+    """The server's two ports behind one, as a gateway has it: its URL. With the block, all connections end."""
+    pumps: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        pumps.add(task)
+        first = await reader.read(65_536)
+        is_websocket = first.startswith(b"GET /v1/speech")
+        url = urlsplit(server.ws_url if is_websocket else server.http_url)
+        behind, ahead = await asyncio.open_connection(url.hostname, url.port)
+        ahead.write(first)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_pump(reader, ahead))
+                tasks.create_task(_pump(behind, writer))
+        finally:
+            pumps.discard(task)
+            writer.transport.abort()
+            ahead.transport.abort()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        for task in list(pumps):
+            task.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until either side ends; then so does the other."""
+    with suppress(ConnectionError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
 
 
 async def send(connection: ServerConnection, type: str, **fields: object) -> None:

@@ -72,6 +72,7 @@ class Run:
                     chance = Random(f"{self._plan.seed}/{question.number}/{repeat}")
                     samples.append(await question.measure(lab, chance))
         finally:
+            lab.close()
             self._claims.append(_claim(question, samples, lab))
             lab.forget()
 

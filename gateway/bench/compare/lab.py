@@ -44,6 +44,7 @@ class Lab:
         self.plan = plan
         self.utterances = 0
         self.failures: Counter[str] = Counter()
+        self._clients: list[Client] = []
         self._layout = layout
         self._is_own = is_own
         self._in_a_row = 0
@@ -53,11 +54,20 @@ class Lab:
 
     def http(self) -> Client:
         """A client of its own over HTTP."""
-        return HttpClient(self.target.http_url)
+        client = HttpClient(self.target.http_url)
+        self._clients.append(client)
+        return client
 
     def websocket(self, query: str = "") -> WebSocketClient:
         """A client of its own over WebSocket."""
-        return WebSocketClient(self.target.ws_url + query)
+        client = WebSocketClient(self.target.ws_url + query)
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        """Close the clients of a claim, also where its measurement broke off. Calling twice is fine."""
+        while self._clients:
+            self._clients.pop().close()
 
     @contextmanager
     def fresh(self) -> Iterator[None]:

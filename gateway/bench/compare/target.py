@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.error import URLError
+from http.client import HTTPException
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -19,6 +19,9 @@ from gateway.bench.subjects import Layout, running_gateway
 
 PATIENCE_S = 5.0
 """A target that says nothing for so long before the comparison has begun hangs."""
+
+CHECK_S_MAX = 15.0
+"""And one that goes on and on does not speak."""
 
 
 class TargetFailed(Exception):
@@ -71,6 +74,14 @@ def target_at(url: str) -> Target:
 
 async def check(target: Target, model: str) -> None:
     """Speak a word over both protocols. Raises TargetFailed when that does not go well."""
+    try:
+        async with asyncio.timeout(CHECK_S_MAX):
+            await _check(target, model)
+    except TimeoutError:
+        raise TargetFailed(f"{target.origin} did not end a word within {CHECK_S_MAX:g} s") from None
+
+
+async def _check(target: Target, model: str) -> None:
     clients: tuple[Client, ...] = (
         HttpClient(target.http_url, patience_s=PATIENCE_S),
         WebSocketClient(target.ws_url, patience_s=PATIENCE_S),
@@ -96,8 +107,9 @@ def _counter(target: Target, name: str) -> float | None:
     try:
         with urlopen(f"{target.origin}/metrics", timeout=PATIENCE_S) as answer:  # noqa: S310 - http(s) only, see target_at
             text = answer.read().decode()
-    except (URLError, TimeoutError, UnicodeDecodeError):
+            lines = [line for line in text.splitlines() if not line.startswith("#")]
+            samples = (line.rpartition(" ") for line in lines)
+            found = [float(v) for labelled, _, v in samples if labelled.partition("{")[0] == name]
+    except (OSError, HTTPException, ValueError):  # It hangs up, or has something else there.
         return None
-    samples = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
-    found = [float(value) for labelled, _, value in samples if labelled.partition("{")[0] == name]
     return sum(found) if found else None

@@ -14,6 +14,11 @@ RECEIVE_BUFFER_BYTES = 32_768
 """SO_RCVBUF of a client that takes its time, so that it is the server's audio that waits and not the kernel's. With half
 of it the loopback's large segments no longer fit, and a sender waits for its timers (0.6 s to drain 4 s of audio)."""
 
+AUDIO_BYTES_MAX = 64 << 20
+"""Of one utterance: 23 minutes of PCM at 24 kHz. What sends more does not end."""
+LISTENING_S_MAX = 600.0
+"""From the intended start of an utterance; what takes longer does not end, whatever it still sends."""
+
 
 async def sleep_until(moment: float) -> None:
     """Return at this moment of `clock`, or at once where it is past."""
@@ -49,6 +54,7 @@ class Hearing:
         self._over = asyncio.Event()
         self._pace = Pace(utterance.consumer)
         self._active = clock()
+        self._audio_bytes = 0
 
     @property
     def is_over(self) -> bool:
@@ -62,6 +68,9 @@ class Hearing:
     def take(self, payload: Payload) -> float:
         """Audio came. Gives the seconds that the transport should not be read; patience begins after them."""
         self.timeline.heard.append(payload)
+        self._audio_bytes += len(payload.data)
+        if self._audio_bytes > AUDIO_BYTES_MAX:
+            self.fail(Failure.PROTOCOL, f"more than {AUDIO_BYTES_MAX} bytes of audio")
         self.first_audio.set()
         duration = self.timeline.duration_s(payload)
         pause_s = self._pace.pause_s(payload.at, duration)
@@ -117,14 +126,17 @@ class Hearing:
                 if after_s is not None
             ]
             doing.append(tasks.create_task(say(self)))
+            latest = max(self.timeline.intended, clock()) + LISTENING_S_MAX
             while not self.is_over:
-                left_s = self._active + patience_s - clock()
+                left_s = min(self._active + patience_s, latest) - clock()
                 try:
                     async with asyncio.timeout(left_s):
                         await self._over.wait()
                 except TimeoutError:
                     if self._active + patience_s <= clock():
                         self.fail(Failure.TIMEOUT, f"nothing for {patience_s:g} s")
+                    elif latest <= clock():
+                        self.fail(Failure.TIMEOUT, f"no end after {LISTENING_S_MAX:g} s")
             for task in doing:
                 task.cancel()
         self._interrupt_belatedly()

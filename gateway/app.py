@@ -177,6 +177,9 @@ class Gateway:
             Route("/v1/speech/voices", JsonAnswer(lambda: voices)),
             Route("/v1/speech/models", JsonAnswer(lambda: models)),
             Route("/healthz", JsonAnswer(lambda: alive)),
-            Route("/readyz", JsonAnswer(readiness(lambda: self.house is not None))),
+            Route(
+                "/readyz",
+                JsonAnswer(readiness(lambda: self.house is not None, house.admission.drain)),
+            ),
             Mount("/", nothing_here),
         ]

@@ -36,7 +36,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: Literal["loopback", "off", "all"] = "loopback"
     """Who may read `GET /metrics`."""
     shutdown_ms: Annotated[int, Meta(ge=0, le=600_000)] = 10_000
-    """How long running requests may go on after SIGTERM."""
+    """Within this time after SIGTERM the process ends."""
 
 
 class EspeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

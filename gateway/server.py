@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 import sys
+from types import FrameType
 
 import uvicorn
 
@@ -13,6 +15,12 @@ from gateway.config import Config
 from gateway.guard import protocols
 
 BACKLOG = 2_048
+CLOSING_MS = 2_000
+"""What is left of `server.shutdown_ms` when work ends: for close frames, for what uvicorn closes, for the engines."""
+FAREWELL_MS = 500
+"""How long connections may take then to say goodbye."""
+LAST_S = 1
+"""And how long uvicorn waits for those that did not."""
 
 
 def listen(config: Config) -> socket.socket:
@@ -35,7 +43,18 @@ def listen(config: Config) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, with what the start made put out of the garbage collector's sight."""
+    """uvicorn's server with an end in good order: SIGTERM or SIGINT begins to drain, a second one ends at once.
+
+    uvicorn would close every WebSocket on the spot. Here connections end by themselves, or at the drain's deadline, and
+    only then uvicorn is let to close what is left. The listening socket stays open until then, so that whoever comes
+    too late is told so. The process then ends with 0: it did what it was asked to.
+    """
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway, shutdown_ms: int) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+        self._work_s = max(0, shutdown_ms - CLOSING_MS) / 1_000
+        self._signalled = False
 
     async def main_loop(self) -> None:
         """Serve. A full collection stops the loop for as long as it takes to look at everything that lives. Of that,
@@ -44,8 +63,32 @@ class Server(uvicorn.Server):
         gc.freeze()
         await super().main_loop()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by a signal, between any two instructions: only notes it."""
+        if self._signalled:
+            super().handle_exit(sig, frame)
+            self.force_exit = True
+        self._signalled = True
 
-def build_server(config: Config) -> uvicorn.Server:
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second. True = time to end."""
+        exits = await super().on_tick(counter)
+        return exits or (self._signalled and self._is_drained())
+
+    def _is_drained(self) -> bool:
+        house = self._gateway.house
+        if house is None:
+            return True
+        drain = house.admission.drain
+        drain.begin(self._work_s)
+        assert drain.deadline is not None
+        patience_ends = drain.deadline + FAREWELL_MS / 1_000
+        return (
+            house.admission.connections == 0 or asyncio.get_running_loop().time() >= patience_ends
+        )
+
+
+def build_server(config: Config) -> Server:
     """A server that is not running yet.
 
     permessage-deflate is off: audio hardly shrinks and each frame would cost twelve times as much. The access log and
@@ -53,9 +96,10 @@ def build_server(config: Config) -> uvicorn.Server:
     """
     limits = config.limits
     http, websocket = protocols(limits)
+    gateway = Gateway(config)
     return Server(
         uvicorn.Config(
-            Gateway(config),
+            gateway,
             loop="auto" if sys.platform == "win32" else "uvloop",
             http=http,
             ws=websocket,
@@ -65,13 +109,15 @@ def build_server(config: Config) -> uvicorn.Server:
             ws_ping_timeout=limits.ping_timeout_ms / 1_000,
             # uvicorn only hands it to a timer, which takes any number.
             timeout_keep_alive=limits.next_request_ms / 1_000,  # type: ignore[arg-type]
-            timeout_graceful_shutdown=-(-config.server.shutdown_ms // 1_000),
+            timeout_graceful_shutdown=LAST_S,
             lifespan="on",
             access_log=False,
             log_config=None,
             server_header=False,
             proxy_headers=False,
-        )
+        ),
+        gateway,
+        config.server.shutdown_ms,
     )
 
 

@@ -220,6 +220,8 @@ class Session:
         self._history = History(limits.history_chars_max)
         self._touched = now
         self._idle_warned = False
+        self._in_utterance = False
+        """Text came since the last flush or clear."""
         self._close_reason = CloseReason.FINISHED
         self._end_id: str | None = None
         self._announce(id, first=True)
@@ -248,6 +250,7 @@ class Session:
                 self._release_all(CutReason.FLUSH, now)
                 self._line.append(command)
                 self._flushes_in_line += 1
+                self._in_utterance = False
             case Clear():
                 self._clear(command, now)
             case EndInput():
@@ -280,6 +283,7 @@ class Session:
     def _push(self, command: PushText, now: float) -> None:
         self.judge_text(len(command.text))
         self._open()
+        self._in_utterance = True
         self._enqueue(self._intake.push(command.text, now, more=command.more))
 
     def judge_text(self, chars: int) -> None:
@@ -307,6 +311,7 @@ class Session:
         cleared = self._heard(command, now, self._intake.clear())
         self._withdraw()
         self._ready.append(cleared)
+        self._in_utterance = False
         self._history.reset(self._intake.chars_accepted)
         self._playback.reset()
 
@@ -567,6 +572,13 @@ class Session:
     def chars_accepted(self) -> int:
         """Characters of text taken so far."""
         return self._intake.chars_accepted
+
+    @property
+    def is_busy(self) -> bool:
+        """True while an utterance is under way or something was not pulled yet."""
+        if self.state in {State.CONFIGURING, State.OPEN}:
+            return bool(self._in_utterance or self._line or self._ready)
+        return self.state is State.DRAINING or bool(self._ready)
 
     @property
     def has_answers(self) -> bool:

@@ -89,6 +89,10 @@ class Conversation(Protocol):
         """The answer to a ping."""
         ...
 
+    def encode_draining(self, deadline_ms: int) -> list[Frame]:
+        """The server is going away: no new context, and what is not finished then is cut off."""
+        ...
+
     def encode_error(self, problem: Problem, context: str | None, id: str | None) -> list[Frame]:
         """A refused or failed message; the connection stays open."""
         ...

@@ -1,7 +1,7 @@
 """The gateway's own protocol, `speech.v1.json`: every command and every event has a form. docs/protocol.md specifies it.
 
 Client: `configure text flush clear end ping`, each with an optional `context` and `id`. Server: `ready started segment
-words segment_end flushed cleared ended warning error pong`, and audio as binary frames with a 20-byte header or, when
+words segment_end flushed cleared ended warning error pong draining`, and audio as binary frames with a 20-byte header or, when
 the handshake asks for it, as base64 in JSON.
 """
 
@@ -239,6 +239,12 @@ class Pong(Tagged, frozen=True, tag="pong"):
     id: str | None = None
 
 
+class DrainingMessage(Tagged, frozen=True, tag="draining"):
+    """The server is going away."""
+
+    deadline_ms: int
+
+
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -372,6 +378,10 @@ class NativeConversation:
     def encode_pong(self, ping: Ping) -> list[Frame]:
         """`pong`."""
         return [_frame(Pong(ping.id))]
+
+    def encode_draining(self, deadline_ms: int) -> list[Frame]:
+        """`draining`."""
+        return [_frame(DrainingMessage(deadline_ms))]
 
     def encode_error(self, problem: Problem, context: str | None, id: str | None) -> list[Frame]:
         """`error`."""

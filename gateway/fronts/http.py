@@ -137,8 +137,11 @@ class SpeechOverHttp:
     async def _speak(
         self, asked: SpeechRequest, settings: Settings, receive: Receive, answer: _Answer
     ) -> Problem | None:
-        """Make the speech and send it, unless the client goes away first. Gives the problem that ended it."""
+        """Make the speech and send it, unless the client goes away first. Gives the problem that ended it.
+
+        Raises Draining when the server's time was over first."""
         house = self._house
+        drain = house.admission.drain
         house.admission.open_context()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -158,8 +161,14 @@ class SpeechOverHttp:
                 told = tasks.create_task(
                     self._tell(speaker, wake, stall, answer, whole=asked.whole)
                 )
+
+                def cut_off() -> None:
+                    if drain.is_over:
+                        told.cancel()
+
                 try:
-                    await asyncio.wait({gone, told}, return_when=asyncio.FIRST_COMPLETED)
+                    with drain.watched(cut_off):
+                        await asyncio.wait({gone, told}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     gone.cancel()
                     told.cancel()
@@ -167,6 +176,8 @@ class SpeechOverHttp:
                     fed.cancel()
                     answer.timings = speaker.timings()
                     speaker.submit(Abort())
+            if told.cancelled() and drain.is_over:
+                drain.refuse()
             return None if told.cancelled() else told.result()
         finally:
             house.admission.close_context()

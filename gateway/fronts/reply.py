@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from starlette.types import Send
 
-from gateway.core.errors import MethodNotAllowed, Problem
+from gateway.core.errors import Draining, MethodNotAllowed, Problem
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -41,10 +41,12 @@ def headers(request_id: str, media_type: str, more: Iterable[tuple[str, str]] = 
 
 def error_headers(problem: Problem, request_id: str) -> Headers:
     """The headers of an error in JSON, with Retry-After (seconds, rounded up: RFC 9110 §10.2.3) where it helps, and
-    with Allow where the method was wrong, which must have it (§15.5.6)."""
+    with Allow where the method was wrong, which must have it (§15.5.6). Who goes away lets go of the connection, too."""
     more = []
     if problem.code == MethodNotAllowed.code and problem.allowed is not None:
         more.append(("allow", problem.allowed))
+    if problem.code == Draining.code:
+        more.append(("connection", "close"))
     if problem.retry_after_ms is not None:
         more.append(("retry-after", str(math.ceil(problem.retry_after_ms / 1_000))))
     return headers(request_id, "application/json", more)

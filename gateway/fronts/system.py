@@ -13,6 +13,7 @@ from gateway.core.params import Catalog, Controls, Model, Voice
 from gateway.core.vocabulary import Route
 from gateway.dialects.native import encode_http_error
 from gateway.fronts.reply import error_headers, headers, new_request_id, send_json
+from gateway.runtime.drain import Drain
 from gateway.telemetry.metrics import MEDIA_TYPE, Metrics
 
 Answer = Callable[[], object]
@@ -146,12 +147,13 @@ async def send_problem(
     await send_json(send, problem.status, body, head, prefix=prefix)
 
 
-def readiness(ready: Callable[[], bool]) -> Answer:
-    """Ready once the engines have started; a load balancer asks."""
+def readiness(ready: Callable[[], bool], drain: Drain) -> Answer:
+    """Ready once the engines have started and until the server goes away; a load balancer asks."""
 
     def answer() -> object:
         if not ready():
             raise Overloaded("the engines are not ready", retry_after_ms=1_000)
+        drain.refuse()
         return {"status": "ready"}
 
     return answer

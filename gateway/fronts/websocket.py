@@ -24,7 +24,8 @@ from gateway.runtime.mux import Mux, Verdict
 
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
-"""Close codes of RFC 6455 §7.4.1."""
+SERVICE_RESTART = 1012
+"""Close codes of RFC 6455 §7.4.1 and, for 1012, of its registry."""
 CLOSE_MS_MAX = 1_000
 """How long a close frame may take to leave; a peer that does not read never gets it."""
 
@@ -101,7 +102,8 @@ class SpeechOverWebSocket:
             return
         self._ended(verdict.name.lower())
         if verdict is not Verdict.PEER_GONE:
-            await end(POLICY_VIOLATION, verdict.name.lower())
+            code = SERVICE_RESTART if verdict is Verdict.DRAINING else POLICY_VIOLATION
+            await end(code, verdict.name.lower())
         log.info(
             "speech_websocket",
             extra={

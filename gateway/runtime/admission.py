@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from gateway.core.errors import Overloaded
 from gateway.core.limits import Limits
+from gateway.runtime.drain import Drain
 
 RETRY_AFTER_MS = 1_000
 
@@ -18,10 +19,12 @@ class Admission:
         self._limits = limits
         self.connections = 0
         self.contexts = 0
+        self.drain = Drain()
 
     @contextmanager
     def connection(self) -> Iterator[None]:
-        """A place for one connection, held for the block. Raises Overloaded."""
+        """A place for one connection, held for the block. Raises Overloaded or Draining."""
+        self.drain.refuse()
         if self.connections >= self._limits.connections_max:
             raise Overloaded(
                 "all connections are taken",
@@ -34,8 +37,11 @@ class Admission:
         finally:
             self.connections -= 1
 
-    def open_context(self) -> None:
-        """Take a place for one context; give it back with `close_context`. Raises Overloaded."""
+    def open_context(self, *, promised: bool = False) -> None:
+        """Take a place for one context; give it back with `close_context`. Raises Overloaded or, unless it was
+        `promised` before that began, Draining."""
+        if not promised:
+            self.drain.refuse()
         if self.contexts >= self._limits.contexts_total_max:
             raise Overloaded(
                 "all contexts are taken",

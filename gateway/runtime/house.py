@@ -51,6 +51,7 @@ class House:
             places_free={name: turns.free for name, turns in self.turns.items()},
             orders_waiting={name: turns.waiting for name, turns in self.turns.items()},
             worker_restarts={name: engine.worker_restarts for name, engine in self.engines.items()},
+            draining=self.admission.drain.has_begun,
         )
 
     def new_speaker(

@@ -48,6 +48,10 @@ FRAME_MS_UNPACED = 500
 FRAME_MS_SHARED = 40
 """Audio per frame while several do, so that each comes round soon."""
 
+FRESH_S = 1.0
+"""A connection that was accepted so short ago may begin its first context even while the server goes away: its client
+could not know, and would have to come again."""
+
 
 class Verdict(Enum):
     """How a connection came to its end."""
@@ -61,6 +65,8 @@ class Verdict(Enum):
     """The client has said nothing since it came."""
     IDLE = auto()
     """The client has said nothing for long, and no context is open."""
+    DRAINING = auto()
+    """The server is going away."""
 
 
 @dataclass(slots=True)
@@ -84,6 +90,9 @@ class Mux:
         self._stall = Stall(house.limits.send_stall_ms / 1_000, self._played_by)
         self._silence = Silence(house.limits, lambda: bool(self._contexts))
         self._clock = asyncio.get_running_loop().time
+        self._drain = house.admission.drain
+        self._fresh_until: float | None = self._clock() + FRESH_S
+        """None once it has had a context."""
         self._verdict = Verdict.PEER_GONE
 
     async def run(
@@ -108,8 +117,18 @@ class Mux:
                     reader.cancel()
 
                 self._silence.begin(give_up)
+
+                def heed_drain() -> None:
+                    if self._drain.is_over:
+                        self._verdict = Verdict.DRAINING
+                        reader.cancel()
+                    else:
+                        left_ms = self._drain.left_ms(self._clock())
+                        self._reply(self._conversation.encode_draining(left_ms))
+
                 try:
-                    await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+                    with self._drain.watched(heed_drain):
+                        await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     self._silence.close()
                     reader.cancel()
@@ -225,7 +244,8 @@ class Mux:
                 allowed=f"at most {self._house.limits.contexts_max}",
             )
         settings = resolve(parameters, self._house.catalog, self._conversation.defaults)
-        self._house.admission.open_context()
+        self._house.admission.open_context(promised=self._is_fresh())
+        self._fresh_until = None
         route = self._conversation.defaults.route
         speaker = self._house.new_speaker(
             settings, tasks, self._wake, frame_ms=FRAME_MS, route=route, id=id
@@ -279,6 +299,9 @@ class Mux:
                         return  # The peer is gone, and the reader has not heard of it yet.
                 # A send that is taken at once does not suspend; others must get their turn all the same.
                 await asyncio.sleep(0)
+            if self._drain.has_begun and not self._is_busy():
+                self._verdict = Verdict.DRAINING
+                return
             await self._wake.wait(self._deadline())
             for context in self._contexts.values():
                 context.speaker.tick()
@@ -302,6 +325,15 @@ class Mux:
             ]
         return None
 
+    def _is_busy(self) -> bool:
+        """True while an utterance is under way: nothing is lost when a connection ends that has none."""
+        return self._is_fresh() or any(
+            context.speaker.session.is_busy for context in self._contexts.values()
+        )
+
+    def _is_fresh(self) -> bool:
+        return self._fresh_until is not None and self._clock() < self._fresh_until
+
     def _by_urgency(self) -> list[_Context]:
         """Acknowledgements first, then whose listener has the least left to play."""
         contexts = list(self._contexts.values())
@@ -316,7 +348,9 @@ class Mux:
         return contexts
 
     def _deadline(self) -> float | None:
-        times = (context.speaker.session.deadline() for context in self._contexts.values())
+        times = [context.speaker.session.deadline() for context in self._contexts.values()]
+        if self._drain.has_begun:
+            times.append(self._fresh_until)
         return min((time for time in times if time is not None), default=None)
 
     def _played_by(self) -> float | None:

@@ -44,6 +44,7 @@ class Vitals:
     places_free: Mapping[str, int]
     orders_waiting: Mapping[str, int]
     worker_restarts: Mapping[str, int]
+    draining: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,9 @@ class _VitalSigns(Collector):
             "gateway_connections", "Open connections with speech.", vitals.connections
         )
         yield GaugeMetricFamily("gateway_contexts", "Open contexts.", vitals.contexts)
+        yield GaugeMetricFamily(
+            "gateway_draining", "1 = the server is going away.", int(vitals.draining)
+        )
         yield GaugeMetricFamily(
             "gateway_encode_jobs_waiting",
             "Pieces of audio that wait for an encoder's thread.",

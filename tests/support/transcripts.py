@@ -5,6 +5,7 @@
     @ connect                           steps: the connection opens,
     > {"type":"flush","id":"f1"}        the client says this, letter by letter («a×3» stands for aaa),
     >> 00ff                             or these bytes,
+    @ drain                             the server begins to go away,
     @ 150 ms                            or that much time goes by (with `! time true` only)
     < {"type":"flushed", …}             and then this comes, until the next step
 
@@ -43,8 +44,9 @@ from gateway.dialects.base import Frame
 from gateway.dialects.native import SUBPROTOCOL, AudioForm, NativeConversation
 from gateway.engines.base import Engine
 from gateway.engines.chaos import ChaosEngine, Fail
+from gateway.fronts.websocket import SERVICE_RESTART
 from gateway.runtime.house import House
-from gateway.runtime.mux import Mux
+from gateway.runtime.mux import Mux, Verdict
 from tests.support.memory import MemoryConnection
 from tests.support.pages import Page
 from tests.support.server import running_server
@@ -52,6 +54,8 @@ from tests.support.server import running_server
 RATE = 8_000
 """The tone engine's rate: 80 samples are 10 ms. Its voice sine-440 takes 60 ms per character, in whole 100 ms."""
 CONNECT = "@ connect"
+DRAIN = "@ drain"
+DRAIN_S = 8.0
 SETTLE_S = 0.000_01
 """Virtual time that a step takes, so that all that is ready has run."""
 ANSWER_S = 3.0
@@ -165,7 +169,9 @@ async def play_in_memory(transcript: Transcript) -> list[str]:
         async def serve() -> None:
             conversation = NativeConversation(transcript.options.audio)
             try:
-                await Mux(house, conversation, "session").run(connection.take, write)
+                verdict = await Mux(house, conversation, "session").run(connection.take, write)
+                if verdict is Verdict.DRAINING:
+                    page.close(SERVICE_RESTART, verdict.name.lower())
             finally:
                 connection.close()
 
@@ -175,6 +181,8 @@ async def play_in_memory(transcript: Transcript) -> list[str]:
                     await connection.send(_frame(line))
                 elif line == CONNECT:
                     tasks.create_task(serve())
+                elif line == DRAIN:
+                    house.admission.drain.begin(DRAIN_S)
                 else:
                     await asyncio.sleep(_wait_ms(line) / 1_000)
             await asyncio.sleep(SETTLE_S)
@@ -197,9 +205,13 @@ async def play_over_socket(transcript: Transcript) -> list[str]:
                 for line in lines:
                     if line.startswith(">"):
                         await connection.send(_frame(line))
+                    elif line == DRAIN:
+                        server.house.admission.drain.begin(DRAIN_S)
                 await _hear(connection, page, lambda: page.lines() == expected)
 
             played = await _play(transcript, page, perform)
+            if any(line.startswith("< close ") for line in played):
+                return played
             # What should not have come is here before the answer to this, and is shown at the end.
             await connection.send(_THE_END[0])
             await _hear(connection, page, lambda: page.lines()[-1:] == [_THE_END[1]])

@@ -42,7 +42,6 @@ NOT_IN_A_DIALOGUE = {
     "not_found": "an answer to paths",
     "method_not_allowed": "an answer to methods",
     "not_acceptable": "an answer to headers",
-    "draining": "refuses the handshake",
     "internal": "a bug of ours, which ends the connection",
 }
 

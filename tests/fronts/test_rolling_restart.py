@@ -1,0 +1,165 @@
+"""Two replicas behind HAProxy with the configuration that is delivered, restarted one after the other under load."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+from asyncio.subprocess import DEVNULL
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from gateway.dialects.native import SUBPROTOCOL
+from tests.support.checkout import ROOT
+from tests.support.leaks import LOOK_AGAIN_S, until
+from tests.support.process import ENDS_WITHIN_S, GatewayProcess, gateway_process
+from tests.support.server import SpeechSocket
+
+pytestmark = [
+    pytest.mark.socket,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("haproxy") is None,
+        reason="haproxy is not installed (Debian's package haproxy has it)",
+    ),
+]
+
+TEXT = "Whoever hears this to its end has lost nothing."
+HTTP_CLIENTS, WEBSOCKET_CLIENTS = 4, 4
+ROUNDS_BETWEEN = 8
+"""Answers that each kind of client gets between two restarts, at least."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def haproxy(**addresses: str) -> AsyncIterator[None]:
+    """HAProxy with config/haproxy.cfg."""
+    process = await asyncio.create_subprocess_exec(
+        "haproxy",
+        *("-db", "-f", "config/haproxy.cfg"),
+        cwd=ROOT,
+        env=os.environ | addresses,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+class Load:
+    """Clients that ask again and again, and what became of it."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self.downloads: list[bytes] = []
+        self.conversations: list[bytes] = []
+        self.failures: list[str] = []
+
+    async def download(self) -> None:
+        """One request over HTTP after the other, each on a connection of its own or not, as the client likes."""
+        body = {"text": TEXT, "format": {"codec": "pcm_s16le"}}
+        async with httpx.AsyncClient(
+            base_url=self.base_url, trust_env=False, verify=False, timeout=ENDS_WITHIN_S
+        ) as client:
+            while True:
+                try:
+                    answer = await client.post("/v1/speech", json=body)
+                except httpx.HTTPError as error:
+                    self.failures.append(f"HTTP: {error!r}")
+                    continue
+                if answer.status_code == 200:
+                    self.downloads.append(answer.content)
+                else:
+                    self.failures.append(f"HTTP: {answer.status_code} {answer.text}")
+
+    async def converse(self) -> None:
+        """One WebSocket after the other, each with two utterances."""
+        url = self.base_url.replace("http", "ws") + "/v1/speech"
+        while True:
+            try:
+                async with connect(
+                    url, subprotocols=[Subprotocol(SUBPROTOCOL)], proxy=None
+                ) as connection:
+                    client = SpeechSocket(connection)
+                    await client.send({"type": "text", "text": TEXT}, {"type": "end"})
+                    await client.receive_until("ended")
+                    self.conversations.append(client.audio())
+            except Exception as error:  # noqa: BLE001  # whatever it is, somebody lost something
+                self.failures.append(f"WebSocket: {error!r}")
+
+    def more(self) -> Callable[[], bool]:
+        """Whether both kinds of client have got some answers since now."""
+        downloads, conversations = len(self.downloads), len(self.conversations)
+        return lambda: (
+            len(self.downloads) >= downloads + ROUNDS_BETWEEN
+            and len(self.conversations) >= conversations + ROUNDS_BETWEEN
+        )
+
+
+async def test_no_request_is_lost() -> None:
+    ports = {"GATEWAY_A": free_port(), "GATEWAY_B": free_port()}
+    front = free_port()
+    addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+
+    def start(name: str) -> AbstractAsyncContextManager[GatewayProcess]:
+        return gateway_process("--port", str(ports[name]), ENGINES__TONE__REALTIME_FACTOR="0.02")
+
+    async with AsyncExitStack() as stack:
+        running = {name: await stack.enter_async_context(start(name)) for name in ports}
+        await stack.enter_async_context(haproxy(LISTEN=f"127.0.0.1:{front}", **addresses))
+        load = Load(f"http://127.0.0.1:{front}")
+        await reachable(load.base_url)
+        async with asyncio.TaskGroup() as tasks:
+            clients = [tasks.create_task(load.download()) for _ in range(HTTP_CLIENTS)]
+            clients += [tasks.create_task(load.converse()) for _ in range(WEBSOCKET_CLIENTS)]
+            for name in ports:
+                await until(load.more())
+                running[name].signal(signal.SIGTERM)
+                assert await running[name].ended() == 0
+                await until(load.more())
+                running[name] = await stack.enter_async_context(start(name))
+                # Before the next one goes, the proxy must have seen that this one is back.
+                await in_use(running[name])
+            await until(load.more())
+            for client in clients:
+                client.cancel()
+    assert load.failures == []
+    assert len(set(load.downloads) | set(load.conversations)) == 1, "all of it, each time"
+
+
+async def reachable(base_url: str) -> None:
+    """Wait until the proxy answers for a replica that is ready."""
+    async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            while True:
+                with suppress(httpx.ConnectError):
+                    if (await client.get(f"{base_url}/readyz")).status_code == 200:
+                        return
+                await asyncio.sleep(LOOK_AGAIN_S)
+
+
+async def in_use(replica: GatewayProcess) -> None:
+    """Wait until a replica has answered somebody."""
+    async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            while (  # noqa: ASYNC110  # nothing announces it
+                "gateway_connections_ended_total{"
+                not in (await client.get(f"{replica.base_url}/metrics")).text
+            ):
+                await asyncio.sleep(LOOK_AGAIN_S)

@@ -215,7 +215,14 @@ class Scanner:
             verdict = self._ends(at, marks, end, follower, stop)
             if verdict is None:
                 return None
-            step = _Step(end, end, CutKind.SENTENCE if verdict else CutKind.SOFT)
+            abbreviated = (
+                not verdict
+                and marks == "."
+                and self._dots.after(self._token(at), text[follower]) is not True
+            )
+            # The dot of an abbreviation is no pause either: "Mr. Silva", "the U.S. dollar".
+            kind = CutKind.SENTENCE if verdict else CutKind.SOFT
+            step = _Step(end) if abbreviated else _Step(end, end, kind)
         self._nesting.read(text[at:end], self._base + at)
         return step
 

@@ -1,4 +1,4 @@
-"""Closed-class words: where a phrase begins, and what no phrase ends in.
+"""Closed-class words and their like: where a phrase begins, and what no phrase ends in.
 
 Three short lists per language. `joins` are conjunctions, relatives and question words, before which speech may pause;
 `leads` are prepositions, before which it may pause less well; `binds` are articles, pronouns, auxiliaries and negations,
@@ -8,10 +8,7 @@ things: a capitalized one begins a sentence, and none of them is an abbreviation
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
-
-from gateway.core.graphemes import border_before
 
 
 class ClosedClass(NamedTuple):
@@ -21,6 +18,24 @@ class ClosedClass(NamedTuple):
     leads: frozenset[str]
     binds: frozenset[str]
     words: frozenset[str]
+
+
+class Habits(NamedTuple):
+    """What else of a language tells where its phrases end, in lower case.
+
+    `trailing` words lean on the word before them. `leaning` words are no small words and yet lean on the word after them,
+    as do words that end in `leaning_ends`, and adverbs (`adverb_ends`) behind a small word. `standing` words are small and
+    yet end a phrase if a conjunction follows. `particles` are prepositions that end one if a mark, another preposition or a
+    conjunction follows. Words that end in `modifier_ends` mostly stand before a noun.
+    """
+
+    trailing: frozenset[str] = frozenset()
+    leaning: frozenset[str] = frozenset()
+    leaning_ends: tuple[str, ...] = ()
+    adverb_ends: tuple[str, ...] = ()
+    standing: frozenset[str] = frozenset()
+    particles: frozenset[str] = frozenset()
+    modifier_ends: tuple[str, ...] = ()
 
 
 def _words(joins: str, leads: str, binds: str) -> ClosedClass:
@@ -36,7 +51,8 @@ CLOSED_CLASS: dict[str, ClosedClass] = {
         " since than whether as once why how what however therefore thus then yet",
         "in on at with for from by to of into about over under between through during after before without within"
         " against among across around towards toward upon despite like near via except above below behind beyond along"
-        " inside outside beside throughout regarding including",
+        " inside outside beside throughout"
+        " regarding including onto amid amongst beneath per",
         "the a an this these those my your his her its our their some any each every no all both many much most more"
         " such another other i you he she it we they is are was were be been being am has have had do does did can could"
         " will would shall should may might must not don't doesn't didn't isn't aren't wasn't can't won't very too also"
@@ -234,55 +250,34 @@ NAME_PARTICLES = frozenset(
 )
 """Words of the lists above that also begin family names."""
 
-TRAILING = {
-    "en": frozenset("up off out down away back ago else either together".split()),
-    "hi": frozenset(
-        "ने को से में पर का की के तक है हैं था थी थे हो हुआ हुई गया गई ही भी वाला वाले वाली लिए".split()
+COORDINATORS = frozenset(
+    "and or nor und oder et ou y e o u ed en of och eller og ja tai a i nebo alebo lub albo oraz и или й та або ili și sau"
+    " és vagy ve veya και ή dan atau और या".split()
+)
+"""Conjunctions that also join two words within a phrase, of all languages; whether one is a conjunction its own list says."""
+
+NO_HABITS = Habits()
+
+HABITS = {
+    "en": Habits(
+        trailing=frozenset("up off out down away back ago else either together".split()),
+        leaning=frozenset(
+            "due according instead rather ever never always often still even almost quite really already currently about"
+            " around few several own same first second third last next new two three four five six seven eight nine ten"
+            " dozen hundred thousand million billion mr mrs ms dr president".split()
+        ),
+        leaning_ends=("'s", "s'"),
+        adverb_ends=("ly",),
+        standing=frozenset("it you this that these those here there too".split()),
+        particles=frozenset("in on about over by around along through across".split()),
+        modifier_ends=(
+            *("ous", "ive", "ful", "less", "able", "ible", "ical", "ial"),
+            *("nal", "ral", "ary", "ic", "ish", "est"),
+        ),
+    ),
+    "hi": Habits(
+        trailing=frozenset(
+            "ने को से में पर का की के तक है हैं था थी थे हो हुआ हुई गया गई ही भी वाला वाले वाली लिए".split()
+        )
     ),
 }
-"""Words that lean on the word before them, so that no cut comes before them: particles, postpositions."""
-
-_BLANKS = re.compile(r"\s+")
-_LAST_WORD = re.compile(r"[\w'’]+\Z")
-_NEXT_WORD = re.compile(r"[\w'’]+(?=[^\w'’])")
-_TAG = re.compile(r"<[A-Za-z/]")
-_WORD_CHARS_MAX = 24
-"""No closed-class word is longer."""
-
-
-def phrase_border(text: str, shortest: int, language: str) -> int | None:
-    """The best blank of `text` for a cut after at least `shortest` characters; None = there is no blank.
-
-    Best is before a conjunction, then before a preposition, then before another small word; the later the better among
-    equals. The last character of `text` is not cut off, only seen.
-    """
-    closed = CLOSED_CLASS.get(language, NOTHING)
-    trailing = TRAILING.get(language, frozenset())
-    tagged = _TAG.search(text) is not None
-    solid = len(text) - len(text.lstrip())
-    best, best_rank = None, -10
-    for blank in _BLANKS.finditer(text, max(1, shortest, solid)):
-        at, after = blank.span()
-        if text[at - 1].isspace() or border_before(text, at) != at:
-            continue
-        inside_tag = tagged and text.rfind("<", 0, at) > text.rfind(">", 0, at)
-        rank = -3 if inside_tag else _rank(text, at, after, closed, trailing)
-        if rank >= best_rank:
-            best, best_rank = at, rank
-    return best
-
-
-def _rank(text: str, at: int, after: int, closed: ClosedClass, trailing: frozenset[str]) -> int:
-    before = _LAST_WORD.search(text, max(0, at - _WORD_CHARS_MAX), at)
-    following = _NEXT_WORD.match(text, after, after + _WORD_CHARS_MAX)
-    last = before.group().lower() if before is not None else ""
-    word = following.group().lower() if following is not None else ""
-    if last[-1:].isdecimal() and text[after : after + 1].isdecimal():
-        return -2
-    if last in closed.words or word in trailing:
-        return -1
-    if word in closed.joins:
-        return 3
-    if word in closed.leads:
-        return 2
-    return 1 if word in closed.binds else 0

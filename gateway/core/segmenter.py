@@ -24,7 +24,7 @@ from gateway.core.graphemes import border_before
 from gateway.core.judge import SentencexJudge
 from gateway.core.languages import base_language
 from gateway.core.params import Segmentation
-from gateway.core.phrases import phrase_border
+from gateway.core.phrase_border import phrase_border
 from gateway.core.vocabulary import CutKind, CutReason, Preset, PushBoundary
 
 LEAD_MARGIN_S = 0.4
@@ -245,7 +245,7 @@ class Segmenter:
         first = longest < self._params.max_chars
         shortest = int(longest * CUT_SHARE_MIN)
         if first:
-            shortest = max(shortest, self._params.first_chars_min)
+            shortest = self._params.first_chars_min
         reach = self._start + longest
         held = [cut for cut in self._held if self._start + shortest <= cut.position <= reach]
         for kinds in (_SENTENCES, (CutKind.SOFT, CutKind.CLAUSE)):

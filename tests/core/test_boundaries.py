@@ -126,6 +126,12 @@ def test_clauses(language: str, text: str) -> None:
 
 def test_a_suppressed_end_is_soft() -> None:
     assert boundaries('"Is it?" he asked') == [(8, CutKind.SOFT)]
+    assert boundaries("It rained. and then") == [(10, CutKind.SOFT)]
+
+
+@pytest.mark.parametrize("text", ["We saw Mr. Silva there", "at No. 7 there", "the U.S. dollar"])
+def test_the_dot_of_an_abbreviation_is_no_pause(text: str) -> None:
+    assert boundaries(text) == []
 
 
 def test_another_judge_can_be_put_in() -> None:

@@ -235,8 +235,8 @@ def test_no_text_waits_longer_than_the_delay() -> None:
     subject.push("It goes on ", 5.0)
     subject.push("and o", 5.9)
     assert subject.deadline(None) == pytest.approx(6.0)
-    assert cuts(subject.tick(6.0, None)) == [("It goes", CutReason.TIMER)]
-    assert subject.chars_pending == len(" on and o")
+    assert cuts(subject.tick(6.0, None)) == [("It goes on", CutReason.TIMER)]
+    assert subject.chars_pending == len(" and o")
 
 
 def test_half_a_word_waits_twice_as_long() -> None:

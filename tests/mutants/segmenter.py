@@ -33,6 +33,22 @@ BUGS = (
         ("tests/core/test_intake.py",),
     ),
     Planted(
+        "possessives-forgotten",
+        "a phrase may end in a possessive",
+        "gateway/core/phrase_border.py",
+        "    if last in habits.leaning or last.endswith(habits.leaning_ends):\n",
+        "    if last in habits.leaning:\n",
+        ("tests/core/test_phrase_border.py",),
+    ),
+    Planted(
+        "any-phrase-border",
+        "the last blank is as good as any",
+        "gateway/core/phrase_border.py",
+        "        if rank >= best_rank:\n",
+        "        if True:\n",
+        ("tests/segmentation/test_thresholds.py",),
+    ),
+    Planted(
         "cap-forgotten",
         "the first piece may grow beyond the cap",
         SEGMENTER,

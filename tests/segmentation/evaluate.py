@@ -3,7 +3,8 @@
 Segmenters: ours beside those peers that are installed (`make peers`). On the treebanks without Thai: precision, recall
 and F1 of sentence ends, false splits, the delay in characters, and processor time; then the golden rules that are exactly
 right, and on GPT-4's answers the characters fed before the first piece leaves, the longest piece, and the texts whose
-pieces join to the text again. Sets: ours, one by one. Pieces: what the presets make of the answers. Speed: beside one pass
+pieces join to the text again. Sets: ours, one by one. Pieces: what the presets make of the answers. Phrases: how many
+blanks of long English sentences are inside a tight phrase, and how many first cuts. Speed: beside one pass
 of the judge over the same text, by length of the text, and for the slices that long messages are cut in.
 
 Only the times differ from run to run.
@@ -28,9 +29,12 @@ from tests.segmentation.measure import (
     Cutter,
     Score,
     Sizes,
+    blank_cuts,
+    first_cuts,
     is_pooled,
     ours,
     percentile,
+    phrases,
     pool,
     score_all,
     sets,
@@ -43,6 +47,7 @@ JUDGE_CHARS_MAX = 8_000
 """The judge loses line ends between its own pieces of more than 10 kB."""
 LENGTHS = (25_000, 100_000)
 FLOOD_CHARS = 20_000
+BLANKS_BEFORE = (40, 60, 100, 150)
 OURS = "speech gateway"
 
 
@@ -51,6 +56,7 @@ def main() -> None:
     _segmenters()
     _sets()
     _pieces()
+    _phrases()
     _speed()
     _slices()
 
@@ -154,6 +160,16 @@ def _pieces() -> None:
             sizes.longest,
             f"{100 * sizes.lossless / len(sizes.first_fed):.0f} %",
         )
+
+
+def _phrases() -> None:
+    _head("English", "cuts", "inside a tight phrase")
+    every = [at in gaps.tight for gaps in phrases() for at in gaps.all]
+    rows = {"any blank": every}
+    rows |= {f"the last blank before {chars}": blank_cuts(chars) for chars in BLANKS_BEFORE}
+    rows |= {f"ours, {preset}": first_cuts(params) for preset, params in PRESETS.items()}
+    for name, cuts in rows.items():
+        _row(name, f"{len(cuts):,}", f"{100 * sum(cuts) / len(cuts):.1f} %")
 
 
 def _speed() -> None:

@@ -8,6 +8,7 @@ delay of a boundary is the number of characters fed when its piece came out, les
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -19,10 +20,17 @@ from gateway.core.params import Segmentation
 from gateway.core.segmenter import Piece, Segmenter
 
 DATA = Path(__file__).parent.parent / "data" / "segmentation"
+TREES = DATA / "trees"
+TREEBANKS = ("ud_english_pud", "ud_english_ewt")
+"""The treebanks that were parsed for their tight phrases."""
 FEED_CHARS_MAX = 6
+LONG_CHARS = 70
+"""An English sentence so long does not leave as a whole as the first piece."""
 
 SENTENCES = Segmentation(schedule=(1,), max_chars=500)
 """Every sentence end is used and, but for the cap, nothing else is."""
+
+_BLANKS = re.compile(r"(?<=\S)\s+(?=\S)")
 
 Cutter = Callable[[Iterator[str], str], Iterator[str]]
 """Whatever cuts tokens in a language into pieces. It takes no more tokens than it needs for the piece it gives next."""
@@ -91,6 +99,14 @@ class Sizes(msgspec.Struct):
         return max(self.first_chars + self.later_chars)
 
 
+class Gaps(msgspec.Struct, frozen=True):
+    """A long sentence, where its blanks begin, and which of these are inside a tight phrase."""
+
+    text: str
+    all: tuple[int, ...]
+    tight: frozenset[int]
+
+
 class Feed:
     """A text in random pieces, as tokens arrive: iterate, and `chars` says how many characters have been taken."""
 
@@ -123,6 +139,54 @@ def sets() -> dict[str, list[Case]]:
         "golden_english": [case for case in golden if case.lang == "en"],
         "golden_other": [case for case in golden if case.lang != "en"],
     } | {name: load(name) for name in names if name != "pysbd_golden"}
+
+
+def blanks(sentence: str) -> tuple[int, ...]:
+    """Where the blanks inside a sentence begin."""
+    return tuple(blank.start() for blank in _BLANKS.finditer(sentence))
+
+
+def long_sentences(name: str) -> list[str]:
+    """The long sentences of a set, in order."""
+    return [
+        sentence
+        for case in load(name)
+        for sentence in case.sentences
+        if len(sentence) >= LONG_CHARS
+    ]
+
+
+@cache
+def phrases() -> tuple[Gaps, ...]:
+    """The long English sentences with their tight gaps, as `make trees` found them."""
+    return tuple(
+        Gaps(sentence, blanks(sentence), frozenset(tight))
+        for name in TREEBANKS
+        for sentence, tight in zip(
+            long_sentences(name),
+            msgspec.json.decode((TREES / f"{name}.json").read_bytes(), type=list[list[int]]),
+            strict=True,
+        )
+    )
+
+
+def first_cuts(params: Segmentation) -> list[bool]:
+    """Of each long sentence that the first piece divides, as the beginning of an answer: whether inside a tight phrase."""
+    cuts: list[bool] = []
+    for seed, gaps in enumerate(phrases()):
+        piece = next(pieces(iter(Feed(gaps.text, seed)), "en", params))
+        at = len(gaps.text[: piece.end].rstrip())
+        if at < len(gaps.text.rstrip()):
+            cuts.append(at in gaps.tight)
+    return cuts
+
+
+def blank_cuts(longest: int) -> list[bool]:
+    """Of each long sentence: whether its last blank up to `longest` characters is tight. To compare trees with."""
+    reached = [[at for at in gaps.all if at <= longest] for gaps in phrases()]
+    return [
+        within[-1] in gaps.tight for gaps, within in zip(phrases(), reached, strict=True) if within
+    ]
 
 
 def pieces(tokens: Iterator[str], language: str, params: Segmentation) -> Iterator[Piece]:

@@ -78,7 +78,7 @@ def serve_command(host: str | None, port: int | None, file: Path | None) -> None
     "--output",
     "-o",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File (.mp3, .wav, .pcm), or - for standard output; without it a player is started.",
+    help="File (.mp3, .ogg, .opus, .aac, .flac, .wav, .pcm, .ulaw, .alaw), or - for standard output; without it a player is started.",
 )
 @click.option("--model", help="Model; `gateway voices` lists them.")
 @click.option("--voice", help="Voice.")

@@ -26,7 +26,17 @@ READ_BYTES = 4_096
 FRAME_MS = 200
 ROOM_POLL_S = 0.05
 DEFAULTS = Defaults(route=Route.WEBSOCKET, codec=Codec.WAV, lead_ms=None)
-CODECS_BY_SUFFIX = {".mp3": Codec.MP3, ".wav": Codec.WAV, ".pcm": Codec.PCM_S16LE}
+CODECS_BY_SUFFIX = {
+    ".mp3": Codec.MP3,
+    ".wav": Codec.WAV,
+    ".pcm": Codec.PCM_S16LE,
+    ".ogg": Codec.OPUS,
+    ".opus": Codec.OPUS,
+    ".aac": Codec.AAC,
+    ".flac": Codec.FLAC,
+    ".ulaw": Codec.MULAW,
+    ".alaw": Codec.ALAW,
+}
 PLAYERS: dict[str, list[str]] = {
     "ffplay": ["-loglevel", "error", "-nodisp", "-autoexit", "-"],
     "mpv": ["--really-quiet", "-"],

@@ -9,7 +9,7 @@ class Encoder(Protocol):
     """One stream of one codec. Not thread-safe; calls may come from different threads one after the other.
 
     After `drain` or `finish` everything encoded so far has left: a decoder that gets all bytes hears the last word.
-    After `finish` only dropping it is allowed. Dropping it at any time is allowed and is how a clear discards it.
+    After `finish` only dropping it is allowed. Dropping it at any time is allowed.
     """
 
     media_type: str
@@ -18,6 +18,8 @@ class Encoder(Protocol):
     """Samples of silence that decoders put before the first one and that nothing in the stream lets them remove."""
     is_cheap: bool
     """True when `encode` costs so little that it may run on the event loop."""
+    outlives_clear: bool
+    """At a clear, True: it is drained and goes on. False: it is dropped with all that is inside, and another begins anew."""
 
     def encode(self, pcm: bytes) -> bytes:
         """Take whole samples, give what is ready: possibly nothing, the header first of all."""

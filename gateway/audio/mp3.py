@@ -26,6 +26,7 @@ class Mp3Encoder:
     media_type = "audio/mpeg"
     delay_samples = _ENCODER_DELAY + _DECODER_DELAY
     is_cheap = False
+    outlives_clear = False
 
     def __init__(self, sample_rate: int, bitrate: int) -> None:
         self._sample_rate = sample_rate

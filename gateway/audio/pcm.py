@@ -16,9 +16,9 @@ from math import gcd
 import av
 from av.audio.resampler import AudioResampler
 
+from gateway.audio.frames import SAMPLE_BYTES, pcm_frame
 from gateway.core.timeline import samples_out
 
-_SAMPLE_BYTES = 2
 _SAMPLE_MIN, _SAMPLE_MAX = -32_768, 32_767
 
 HELD_SAMPLES_MAX = 40
@@ -47,7 +47,6 @@ class Resampler:
         """Take whole samples, give those that are ready, possibly none."""
         if self._rate_in == self._rate_out or not pcm:
             return pcm
-        assert len(pcm) % _SAMPLE_BYTES == 0, "half a sample"
         if self._filter is None:
             self._filter = self._new_filter()
             self._skip = self._given_of_history()
@@ -55,10 +54,10 @@ class Resampler:
         else:
             out = self._run(self._filter, pcm)
         self._remember(pcm)
-        skipped = min(self._skip, len(out) // _SAMPLE_BYTES)
+        skipped = min(self._skip, len(out) // SAMPLE_BYTES)
         self._skip -= skipped
-        self._given += len(out) // _SAMPLE_BYTES - skipped
-        return out[skipped * _SAMPLE_BYTES :]
+        self._given += len(out) // SAMPLE_BYTES - skipped
+        return out[skipped * SAMPLE_BYTES :]
 
     def drain(self) -> bytes:
         """Give all that is still inside; converting may go on afterwards. Twice is fine: the second gives nothing."""
@@ -67,8 +66,8 @@ class Resampler:
         self._filter = None
         missing = self._out(self._taken) - self._given
         out = self._run(self._new_filter(), self._history + _future(self._history, self._reach))
-        out = out[self._given_of_history() * _SAMPLE_BYTES :][: missing * _SAMPLE_BYTES]
-        assert len(out) == missing * _SAMPLE_BYTES, "the made-up future is too short"
+        out = out[self._given_of_history() * SAMPLE_BYTES :][: missing * SAMPLE_BYTES]
+        assert len(out) == missing * SAMPLE_BYTES, "the made-up future is too short"
         self._given += missing
         return out
 
@@ -80,24 +79,22 @@ class Resampler:
 
     def _given_of_history(self) -> int:
         """How many of the samples that a filter makes of the history have left already."""
-        return self._given - self._out(self._taken - len(self._history) // _SAMPLE_BYTES)
+        return self._given - self._out(self._taken - len(self._history) // SAMPLE_BYTES)
 
     def _remember(self, pcm: bytes) -> None:
-        self._taken += len(pcm) // _SAMPLE_BYTES
+        self._taken += len(pcm) // SAMPLE_BYTES
         seen = self._history + pcm
         keep_from = max(0, self._taken - self._reach) // self._period * self._period
-        self._history = seen[len(seen) - (self._taken - keep_from) * _SAMPLE_BYTES :]
+        self._history = seen[len(seen) - (self._taken - keep_from) * SAMPLE_BYTES :]
 
     def _run(self, filter: AudioResampler, pcm: bytes) -> bytes:
-        frame = av.AudioFrame(format="s16", layout="mono", samples=len(pcm) // _SAMPLE_BYTES)
-        frame.sample_rate = self._rate_in
-        frame.planes[0].update(pcm)
-        return b"".join(_samples(resampled) for resampled in filter.resample(frame))
+        resampled = filter.resample(pcm_frame(pcm, self._rate_in))
+        return b"".join(_samples(frame) for frame in resampled)
 
 
 def _samples(frame: av.AudioFrame) -> bytes:
     """The frame's samples without the padding that its buffer may end in."""
-    return bytes(memoryview(frame.planes[0])[: frame.samples * _SAMPLE_BYTES])
+    return bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES])
 
 
 def _future(history: bytes, samples: int) -> bytes:

@@ -17,6 +17,7 @@ class PcmEncoder:
 
     delay_samples = 0
     is_cheap = True
+    outlives_clear = True
 
     def __init__(self, sample_rate: int) -> None:
         self.media_type = f"audio/pcm;rate={sample_rate};channels=1"
@@ -35,29 +36,38 @@ class PcmEncoder:
 
 
 class WavEncoder:
-    """WAV as a stream: a header of unknown length once, before the first samples or at the end of an empty stream."""
+    """WAV as a stream: a header of unknown length before the first samples, or at the end of an empty stream.
+
+    It comes once, or again after each drain when there is one file `per_flush`.
+    """
 
     media_type = "audio/wav"
     delay_samples = 0
     is_cheap = True
+    outlives_clear = True
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, *, per_flush: bool = False) -> None:
         self._header = wav_header(sample_rate)
+        self._per_flush = per_flush
+        self._is_empty = True
+        self._is_open = False
 
     def encode(self, pcm: bytes) -> bytes:
         """Give `pcm`, the first time behind the header."""
-        return self._take_header() + pcm
+        return self._take_header() + pcm if pcm else b""
 
     def drain(self) -> bytes:
         """Nothing is ever held back."""
+        self._is_open = self._is_open and not self._per_flush
         return b""
 
     def finish(self) -> bytes:
         """Give the header if there was no audio to give it with."""
-        return self._take_header()
+        return self._take_header() if self._is_empty else b""
 
     def _take_header(self) -> bytes:
-        header, self._header = self._header, b""
+        header = b"" if self._is_open else self._header
+        self._is_empty, self._is_open = False, True
         return header
 
 
@@ -71,6 +81,7 @@ class WavFileEncoder:
     media_type = "audio/wav"
     delay_samples = 0
     is_cheap = True
+    outlives_clear = True
 
     def __init__(self, sample_rate: int) -> None:
         self._sample_rate = sample_rate

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.core.vocabulary import Cleanup, Codec, Delivery, Preset, PushBoundary, Route
+from gateway.core.vocabulary import Cleanup, Codec, Container, Delivery, Preset, PushBoundary, Route
 
 # --- what a caller may say -------------------------------------------------------------------------------------------
 
@@ -22,6 +22,7 @@ class FormatRequest(msgspec.Struct, frozen=True):
     codec: Codec | UnsetType = UNSET
     sample_rate: Annotated[int, Meta(ge=8_000, le=48_000)] | UnsetType = UNSET
     bitrate: Annotated[int, Meta(ge=8_000, le=320_000)] | UnsetType = UNSET
+    container: Container | UnsetType = UNSET
 
 
 class BufferingRequest(msgspec.Struct, frozen=True):
@@ -120,15 +121,17 @@ class Catalog(msgspec.Struct, frozen=True):
 
 
 class Format(msgspec.Struct, frozen=True):
-    """The form of the audio on the wire. `bitrate` in bit/s, 0 where the codec has none."""
+    """The form of the audio on the wire. `bitrate` in bit/s, 0 where the codec has none; `container` None likewise."""
 
     codec: Codec
     sample_rate: int
     bitrate: int = 0
+    container: Container | None = None
 
     def __str__(self) -> str:
         bitrate = f", {self.bitrate} bit/s" if self.bitrate else ""
-        return f"{self.codec} at {self.sample_rate} Hz{bitrate}"
+        container = f", {self.container}" if self.container else ""
+        return f"{self.codec} at {self.sample_rate} Hz{bitrate}{container}"
 
 
 class Segmentation(msgspec.Struct, frozen=True):

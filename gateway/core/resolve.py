@@ -21,7 +21,6 @@ from gateway.core.params import (
     Catalog,
     Controls,
     Defaults,
-    Format,
     FormatRequest,
     Model,
     Parameters,
@@ -58,10 +57,11 @@ def resolve(asked: Parameters, catalog: Catalog, defaults: Defaults) -> Settings
     voice, language = _voice_and_language(asked, model)
     wanted = _given(asked.format, FormatRequest())
     codec = _given(wanted.codec, defaults.codec)
-    sample_rate, bitrate = judge_format(
+    format = judge_format(
         codec,
         _given(wanted.sample_rate, None),
         _given(wanted.bitrate, None),
+        _given(wanted.container, None),
         engine_rate=model.engine_rate,
         sample_rates=model.sample_rates,
     )
@@ -74,7 +74,7 @@ def resolve(asked: Parameters, catalog: Catalog, defaults: Defaults) -> Settings
         speed=_control("speed", asked, model, catalog, defaults),
         pitch=_control("pitch", asked, model, catalog, defaults),
         volume=_control("volume", asked, model, catalog, defaults),
-        format=Format(codec, sample_rate, bitrate),
+        format=format,
         segmentation=segmentation(_given(asked.buffering, BufferingRequest())),
         cleanup=_given(asked.cleanup, Cleanup.OFF),
         code_notice=_given(asked.code_notice, False),

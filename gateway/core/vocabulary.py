@@ -6,11 +6,30 @@ from enum import StrEnum
 
 
 class Codec(StrEnum):
-    """How samples are written for the wire. `PCM_S16LE` is headerless, mono, little-endian."""
+    """How samples are written for the wire.
+
+    `PCM_S16LE` is headerless, mono, little-endian; `MULAW` and `ALAW` are the headerless bytes of G.711. `OPUS` is in Ogg,
+    `AAC` in ADTS.
+    """
 
     PCM_S16LE = "pcm_s16le"
     WAV = "wav"
+    MULAW = "mulaw"
+    ALAW = "alaw"
     MP3 = "mp3"
+    OPUS = "opus"
+    AAC = "aac"
+    FLAC = "flac"
+
+
+class Container(StrEnum):
+    """What one container holds: header, audio, end.
+
+    `PER_FLUSH`: the audio up to a flush, and the next flush has one of its own. `PER_CONTEXT`: all audio of a context.
+    """
+
+    PER_FLUSH = "per_flush"
+    PER_CONTEXT = "per_context"
 
 
 class Route(StrEnum):

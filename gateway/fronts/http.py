@@ -12,9 +12,11 @@ import logging
 import time
 from contextlib import suppress
 
+import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.audio.registry import media_type
+from gateway.audio.registry import MEDIA_TYPES, media_type
 from gateway.core.commands import Abort, EndInput
 from gateway.core.errors import (
     GatewayError,
@@ -36,9 +38,9 @@ from gateway.core.events import (
     Warned,
 )
 from gateway.core.limits import Limits
-from gateway.core.params import HTTP_DEFAULTS, Settings
+from gateway.core.params import HTTP_DEFAULTS, Parameters, Settings
 from gateway.core.resolve import resolve
-from gateway.core.vocabulary import CloseReason
+from gateway.core.vocabulary import CloseReason, Codec
 from gateway.dialects.base import SpeechRequest
 from gateway.dialects.lines import LineForm
 from gateway.dialects.native import decode_request, encode_http_error
@@ -118,10 +120,9 @@ class SpeechOverHttp:
                 field="text",
                 allowed=f"at most {chars_max} characters",
             )
-        settings = resolve(asked.parameters, self._house.catalog, HTTP_DEFAULTS)
-        audio = media_type(settings.format).partition(";")[0]
-        chosen = choose(accept, (audio, *LineForm))
-        form = None if chosen == audio else LineForm(chosen)
+        codec, form = _negotiate(asked.parameters, accept)
+        defaults = msgspec.structs.replace(HTTP_DEFAULTS, codec=codec)
+        settings = resolve(asked.parameters, self._house.catalog, defaults)
         if form is None and settings.timestamps:
             raise Unsupported(
                 "audio alone has no place for timestamps",
@@ -130,7 +131,9 @@ class SpeechOverHttp:
             )
         if form is not None and asked.whole:
             raise Unsupported(
-                f"{form} is a stream", field="stream", allowed=f"true, or Accept: {audio}"
+                f"{form} is a stream",
+                field="stream",
+                allowed=f"true, or Accept: {MEDIA_TYPES[settings.format.codec]}",
             )
         return settings, form
 
@@ -345,6 +348,19 @@ class _Answer:
 
 def _earliest(*times: float | None) -> float | None:
     return min((time for time in times if time is not None), default=None)
+
+
+def _negotiate(asked: Parameters, accept: str) -> tuple[Codec, LineForm | None]:
+    """The codec, and the form in which it comes; None = audio alone. A codec that the body names is the only one there is."""
+    named = UNSET if isinstance(asked.format, UnsetType) else asked.format.codec
+    usual = HTTP_DEFAULTS.codec if isinstance(named, UnsetType) else named
+    codecs = {MEDIA_TYPES[usual]: usual}
+    if isinstance(named, UnsetType):
+        codecs |= {MEDIA_TYPES[codec]: codec for codec in Codec if codec is not usual}
+    chosen = choose(accept, (*codecs, *LineForm))
+    if chosen in codecs:
+        return codecs[chosen], None
+    return usual, LineForm(chosen)
 
 
 async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from gateway.audio.registry import MEDIA_TYPES
 from gateway.core.errors import GatewayError, MethodNotAllowed, NotFound, Overloaded, Problem
+from gateway.core.formats import SHAPES, rates_of
 from gateway.core.params import Catalog, Controls, Model, Voice
-from gateway.core.vocabulary import Route
+from gateway.core.vocabulary import Codec, Container, Route
 from gateway.dialects.native import encode_http_error
 from gateway.fronts.reply import error_headers, headers, new_request_id, send_json
 from gateway.runtime.drain import Drain
 from gateway.telemetry.metrics import MEDIA_TYPE, Metrics
 
 Answer = Callable[[], object]
+
+
+class FormatInfo(msgspec.Struct, frozen=True):
+    """A codec with what it can be on a model. Rates in Hz; the first of `containers` is the default."""
+
+    codec: Codec
+    media_type: str
+    sample_rates: tuple[int, ...]
+    containers: tuple[Container, ...]
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -31,6 +42,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     voices: int
     variants: tuple[str, ...]
     controls: dict[Route, Controls]
+    formats: tuple[FormatInfo, ...]
 
 
 class VoiceInfo(msgspec.Struct, frozen=True):
@@ -57,6 +69,7 @@ def list_models(catalog: Catalog) -> dict[str, object]:
             len(model.voices),
             tuple(sorted(model.variants)),
             dict(model.controls),
+            tuple(_formats(model)),
         )
         for model in catalog.models.values()
     ]
@@ -70,6 +83,12 @@ def list_voices(catalog: Catalog) -> list[VoiceInfo]:
         for model in catalog.models.values()
         for voice in model.voices.values()
     ]
+
+
+def _formats(model: Model) -> Iterator[FormatInfo]:
+    for codec in Codec:
+        if rates := rates_of(codec, model.sample_rates):
+            yield FormatInfo(codec, MEDIA_TYPES[codec], tuple(rates), SHAPES[codec].containers)
 
 
 def _languages(model: Model) -> tuple[str, ...]:

@@ -70,6 +70,6 @@ class House:
         `whole`: its sizes will be exact, because nothing is sent before all is there."""
         now = asyncio.get_running_loop().time()
         session = Session(settings, self.limits, now, frame_ms=frame_ms, id=id)
-        outlet = Outlet(settings, self.farm, whole=whole, container_always=file)
+        outlet = Outlet(settings, self.farm, whole=whole, container_always=file, framed=not file)
         timeline = Timeline(self.metrics, route, settings, whole=whole)
         return Speaker(session, self.engines, self.turns, outlet, tasks, wake, timeline, self.clock)

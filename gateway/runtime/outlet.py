@@ -1,8 +1,8 @@
 """Session events on their way to the wire: the PCM in them becomes codec bytes, and the positions stay true.
 
 One resampler and one encoder per context. At a flush both are drained, so that the last word leaves before the answer;
-at a clear what an encoder still holds is dropped with it, and what a resampler holds still leaves where the codec is
-cheap, so that a raw stream has exactly as many samples as its closing event says.
+at a clear an encoder that outlives it is drained too, so that a raw stream has exactly as many samples as its closing
+event says; what others still hold is dropped with them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,18 @@ from gateway.core.events import (
 )
 from gateway.core.params import Settings
 from gateway.core.session import SAMPLE_BYTES
-from gateway.core.vocabulary import CloseReason
+from gateway.core.vocabulary import CloseReason, Codec
+
+TELEPHONY = frozenset({Codec.MULAW, Codec.ALAW})
+TELEPHONY_FRAME_MS = 20
 
 
 class Outlet:
     """The output stage of one context. Give it the session's events one after the other.
 
-    `container_always`: a context without any audio still gets its (empty) container, as a file must be valid.
+    `container_always`: a context without any audio still gets its (empty) container, as a file must be valid. `framed`:
+    a telephone's codec leaves in the frames of TELEPHONY_FRAME_MS that telephony counts in, the last one before a flush,
+    clear or end being what is left.
     """
 
     def __init__(
@@ -40,16 +45,20 @@ class Outlet:
         *,
         whole: bool = False,
         container_always: bool = False,
+        framed: bool = False,
     ) -> None:
         self._format = settings.format
         self._rate_in = settings.engine_rate
         self._farm = farm
         self._whole = whole
         self._container_always = container_always
+        self._framed = framed
         self._resampler: Resampler | None = None
         self._encoder: Encoder | None = None
         self._segment = 0
         self._sequence = 0
+        self._rest = b""
+        """Less than a frame, where the codec leaves in frames."""
         self._given = 0
         """Samples that went into the encoder since the context began."""
         self._announced = 0
@@ -84,7 +93,8 @@ class Outlet:
         if self._resampler is None:
             self._resampler = Resampler(self._rate_in, self._format.sample_rate)
         if self._encoder is None:
-            self._encoder = new_encoder(self._format, whole_file=self._whole)
+            # Each container was begun by an audio event, so their number is one that none of them has.
+            self._encoder = new_encoder(self._format, whole_file=self._whole, serial=self._sequence)
         return self._resampler, self._encoder
 
     async def _encode(self, pcm: bytes, deadline: float) -> list[Event]:
@@ -108,14 +118,15 @@ class Outlet:
             tail = resampler.drain()
             return len(tail), encoder.encode(tail) + encoder.drain()
 
-        return self._audio(*(job() if encoder.is_cheap else await self._farm.run(deadline, job)))
+        size, data = job() if encoder.is_cheap else await self._farm.run(deadline, job)
+        return self._audio(size, data, all_of_it=True)
 
     async def _cut(self) -> list[Event]:
         if self._resampler is None or self._encoder is None:
             return []
+        if self._encoder.outlives_clear:
+            return await self._drain(-math.inf)
         tail = self._resampler.drain()
-        if self._encoder.is_cheap:
-            return self._audio(len(tail), self._encoder.encode(tail))
         self._given += len(tail) // SAMPLE_BYTES
         self._announced = self._given
         self._encoder = None
@@ -130,13 +141,30 @@ class Outlet:
             tail = resampler.drain()
             return len(tail), encoder.encode(tail) + encoder.finish()
 
-        return self._audio(*(job() if encoder.is_cheap else await self._farm.run(deadline, job)))
+        size, data = job() if encoder.is_cheap else await self._farm.run(deadline, job)
+        return self._audio(size, data, all_of_it=True)
 
-    def _audio(self, size: int, data: bytes) -> list[Event]:
-        """The audio event for what the encoder gave; none while it has given nothing."""
+    def _audio(self, size: int, data: bytes, *, all_of_it: bool = False) -> list[Event]:
+        """The audio events for what the encoder gave; none while it has given nothing."""
         self._given += size // SAMPLE_BYTES
+        if self._framed and self._format.codec in TELEPHONY:
+            return self._frames(data, all_of_it=all_of_it)
         if not data:
             return []
         start, self._announced = self._announced, self._given
         self._sequence += 1
         return [Audio(self._segment, self._sequence - 1, start, self._given - start, data)]
+
+    def _frames(self, data: bytes, *, all_of_it: bool) -> list[Event]:
+        """The same for a codec with one byte per sample that leaves in frames."""
+        data = self._rest + data
+        frame = self._format.sample_rate * TELEPHONY_FRAME_MS // 1_000
+        end = len(data) if all_of_it else len(data) // frame * frame
+        self._rest = data[end:]
+        events: list[Event] = []
+        for at in range(0, end, frame):
+            part = data[at : min(at + frame, end)]
+            events.append(Audio(self._segment, self._sequence, self._announced, len(part), part))
+            self._sequence += 1
+            self._announced += len(part)
+        return events

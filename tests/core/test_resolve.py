@@ -24,7 +24,7 @@ from gateway.core.params import (
     Voice,
 )
 from gateway.core.resolve import merge, resolve, segmentation
-from gateway.core.vocabulary import Codec, Delivery, Preset, PushBoundary, Route
+from gateway.core.vocabulary import Codec, Container, Delivery, Preset, PushBoundary, Route
 
 ALL = Controls(Range(0.5, 2.0), Range(-6.0, 6.0), Range(0.0, 1.0))
 VOICES = (
@@ -182,7 +182,11 @@ def test_a_control_that_no_model_has() -> None:
     [
         (FormatRequest(), Format(Codec.PCM_S16LE, 22_050)),
         (FormatRequest(sample_rate=24_000), Format(Codec.PCM_S16LE, 24_000)),
-        (FormatRequest(codec=Codec.WAV), Format(Codec.WAV, 22_050)),
+        (FormatRequest(codec=Codec.FLAC), Format(Codec.FLAC, 22_050, 0, Container.PER_FLUSH)),
+        (
+            FormatRequest(container=Container.PER_CONTEXT, codec=Codec.OPUS),
+            Format(Codec.OPUS, 24_000, 32_000, Container.PER_CONTEXT),
+        ),
         (FormatRequest(codec=Codec.MP3, sample_rate=8_000), Format(Codec.MP3, 8_000, 32_000)),
         (FormatRequest(codec=Codec.MP3, sample_rate=48_000), Format(Codec.MP3, 48_000, 128_000)),
         (FormatRequest(codec=Codec.MP3, bitrate=160_000), Format(Codec.MP3, 22_050, 160_000)),

@@ -110,6 +110,8 @@ def assert_worth_having(output: str | None, got: bytes) -> None:
     if output.endswith(".wav"):
         assert got[:4] == b"RIFF"
         assert int.from_bytes(got[4:8], "little") == len(got) - 8
+    elif output.endswith(".ogg"):
+        assert got[:4] == b"OggS"
     else:
         assert output.endswith(".mp3")
         assert int.from_bytes(got[:2], "big") & 0xFFE0 == 0xFFE0

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 
 from gateway.audio.mp3 import Mp3Encoder
+from gateway.audio.registry import media_type, new_encoder
 from gateway.core.errors import GatewayError, all_errors
-from gateway.core.formats import MP3_BITRATES, default_mp3_bitrate
+from gateway.core.formats import (
+    AAC_BITRATES,
+    MP3_BITRATES,
+    OPUS_BITRATES,
+    SHAPES,
+    default_bitrate,
+)
 from gateway.core.limits import Limits
 from gateway.core.params import (
     HTTP_DEFAULTS,
@@ -20,7 +29,7 @@ from gateway.core.params import (
     Segmentation,
 )
 from gateway.core.resolve import NEUTRAL
-from gateway.core.vocabulary import CutKind, CutReason, Preset
+from gateway.core.vocabulary import Codec, CutKind, CutReason, Preset
 from gateway.dialects.native import (
     AUDIO_HEADER,
     AUDIO_VERSION,
@@ -31,6 +40,7 @@ from gateway.dialects.native import (
     Tagged,
 )
 from gateway.runtime.mux import FRAME_MS, FRAME_MS_SHARED, FRAME_MS_UNPACED, Verdict
+from tests.audio.listening import delay_of, format_of
 from tests.support.checkout import ROOT
 from tests.support.documents import Row, in_words, named, table
 from tests.support.spoken_codes import warning_codes
@@ -72,13 +82,40 @@ def test_format() -> None:
         field.name: in_words(field.type) for field in msgspec.structs.fields(FormatRequest)
     } == {name: row["type"] for name, row in described.items()}
     assert described["codec"]["default"] == by_route("codec")
+    mp3 = [default_bitrate(Codec.MP3, rate) for rate in (24_000, 12_000, 32_000)]
+    opus = default_bitrate(Codec.OPUS, 48_000)
     assert described["bitrate"]["default"] == (
-        f"`{default_mp3_bitrate(24_000)}`; `{default_mp3_bitrate(12_000)}` below 16 kHz, "
-        f"`{default_mp3_bitrate(32_000)}` from 32 kHz on"
+        f"`{mp3[0]}`; `{mp3[1]}` below 16 kHz, `{mp3[2]}` from 32 kHz on; `opus` `{opus}`"
     )
-    assert len(MP3_BITRATES) == 9
-    assert max(MP3_BITRATES[24_000]) == 160_000
-    assert max(MP3_BITRATES[12_000]) == 64_000
+
+
+@pytest.mark.parametrize("codec", Codec)
+def test_codecs(codec: Codec) -> None:
+    row, shapes = rows("Codecs")[codec], SHAPES[codec]
+    rate = shapes.sample_rate or 22_050
+    assert row["media type"] == f"`{media_type(format_of(codec, rate))}`".replace("22050", "…")
+    assert row["`container`"] == (", ".join(f"`{each}`" for each in shapes.containers) or "none")
+    assert row["delay"] == f"{delay_of(codec)} samples".replace("0 samples", "0")
+    assert new_encoder(format_of(codec, 24_000)).delay_samples == delay_of(codec)
+
+
+def test_bitrates() -> None:
+    described = rows("Bitrates")
+    shown = {
+        Codec.MP3: MP3_BITRATES,
+        Codec.AAC: AAC_BITRATES,
+        Codec.OPUS: OPUS_BITRATES,
+    }
+    for rate in MP3_BITRATES:
+        row = described[f"{rate}"]
+        for codec, bitrates in shown.items():
+            assert row[f"`{codec}`"] == in_kbit(bitrates.get(rate, ()))
+
+
+def in_kbit(bitrates: Sequence[int]) -> str:
+    if isinstance(bitrates, range):
+        return f"{bitrates[0] / 1_000:g} to {bitrates[-1] / 1_000:g}"
+    return ", ".join(f"{bitrate // 1_000}" for bitrate in bitrates) or "none"
 
 
 def test_buffering() -> None:

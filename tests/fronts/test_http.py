@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import re
 import struct
@@ -14,10 +15,12 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from gateway.audio.registry import MEDIA_TYPES, media_type
 from gateway.core.errors import EngineLost, EngineTimeout
+from gateway.core.vocabulary import Codec
 from gateway.engines.chaos import ChaosEngine, Delay, Fail, Hang
 from gateway.engines.tone import ToneEngine
-from tests.audio.listening import decode_mp3
+from tests.audio.listening import LOSSLESS, decode, decode_mp3, format_of, ogg_pages
 from tests.fronts.peers import dechunked, http_client, raw_peer, use_engine
 from tests.support.leaks import until
 from tests.support.server import RunningServer, running_server, tone_config
@@ -111,10 +114,10 @@ class TestStream:
         )
         assert re.fullmatch(r"req_[0-9a-f]{24}", answer.headers["x-request-id"])
 
-    @pytest.mark.parametrize("codec", ["pcm_s16le", "wav", "mp3"])
+    @pytest.mark.parametrize("codec", Codec)
     @pytest.mark.parametrize("stream", [True, False])
     async def test_text_with_nothing_to_say_is_an_empty_file(
-        self, client: httpx.AsyncClient, codec: str, stream: bool
+        self, client: httpx.AsyncClient, codec: Codec, stream: bool
     ) -> None:
         asked = {"text": "... 🙂 !", "format": {"codec": codec}, "stream": stream}
         answer = await client.post("/v1/speech", json=asked)
@@ -122,16 +125,28 @@ class TestStream:
         assert answer.headers["x-speech-warnings"] == "nothing_speakable"
         if not stream:
             assert answer.headers["content-length"] == str(len(answer.content))
-        match codec:
-            case "wav" if stream:
-                assert len(answer.content) == 44
-            case "wav":
-                with wave.open(io.BytesIO(answer.content)) as file:
-                    assert file.getnframes() == 0
-            case "mp3":
-                assert np.abs(decode_mp3(answer.content)[0].astype(int)).max() < 100
-            case _:
-                assert answer.content == b""
+        rate = int(answer.headers["x-sample-rate"])
+        heard = decode(format_of(codec, rate), answer.content)
+        assert np.abs(heard.astype(int)).max(initial=0) < 100
+        if codec in {*LOSSLESS, Codec.MULAW, Codec.ALAW}:
+            assert len(heard) == 0
+
+    @pytest.mark.parametrize("codec", Codec)
+    async def test_accept_chooses_a_codec_where_the_body_does_not(
+        self, client: httpx.AsyncClient, codec: Codec
+    ) -> None:
+        headers = {"accept": f"{MEDIA_TYPES[codec]}, */*;q=0.5"}
+        answer = await client.post("/v1/speech", json={"text": "Hello."}, headers=headers)
+        expected = "x-sample-rate", "8000" if codec in {Codec.MULAW, Codec.ALAW} else "22050"
+        if codec is Codec.OPUS:
+            expected = "x-sample-rate", "24000"
+        assert expected in answer.headers.items()
+        assert answer.headers["content-type"] == media_type(format_of(codec, int(expected[1])))
+        heard = decode(format_of(codec, int(expected[1])), answer.content)
+        assert np.abs(heard.astype(int)).max() > 3_000
+        named = {"text": "Hello.", "format": {"codec": "mp3"}}
+        answer = await client.post("/v1/speech", json=named, headers=headers)
+        assert answer.headers["content-type"] == "audio/mpeg"
 
     async def test_a_warning_is_given_once_however_often_it_came(
         self, client: httpx.AsyncClient
@@ -176,15 +191,47 @@ class TestWholeFile:
         with wave.open(io.BytesIO(answer.content)) as file:
             assert 2 * file.getnframes() == data
 
-    @pytest.mark.parametrize("codec", ["pcm_s16le", "mp3"])
+    @pytest.mark.parametrize("codec", [Codec.PCM_S16LE, Codec.MULAW, Codec.MP3, Codec.AAC])
     async def test_it_is_the_stream_with_a_length(
-        self, client: httpx.AsyncClient, codec: str
+        self, client: httpx.AsyncClient, codec: Codec
     ) -> None:
         asked = {"text": "The same, however it is sent. " * 10, "format": {"codec": codec}}
         streamed = await client.post("/v1/speech", json=asked)
         whole = await client.post("/v1/speech", json={**asked, "stream": False})
         assert whole.headers["content-length"] == str(len(whole.content))
         assert whole.content == streamed.content
+
+    async def test_a_whole_flac_knows_its_length_and_its_md5(
+        self, client: httpx.AsyncClient
+    ) -> None:
+        asked = {"text": "The same, however it is sent. " * 10, "format": {"codec": "flac"}}
+        pcm = (await client.post("/v1/speech", json={**asked, **RAW})).content
+        streamed = (await client.post("/v1/speech", json=asked)).content
+        whole = await client.post("/v1/speech", json={**asked, "stream": False})
+        assert whole.headers["content-length"] == str(len(whole.content))
+        for data, samples, md5 in (
+            (streamed, 0, bytes(16)),
+            (whole.content, len(pcm) // 2, hashlib.md5(pcm, usedforsecurity=False).digest()),
+        ):
+            # STREAMINFO, RFC 9639 §8.2: 36 bits of total samples and the MD5 of the samples at its end.
+            assert int.from_bytes(data[21:26], "big") & 0xF_FFFF_FFFF == samples
+            assert data[26:42] == md5
+            assert decode(format_of(Codec.FLAC, 22_050), data).tobytes() == pcm
+
+    @pytest.mark.parametrize("stream", [True, False])
+    async def test_ogg_says_its_length_on_its_last_page(
+        self, client: httpx.AsyncClient, stream: bool
+    ) -> None:
+        asked = {"text": "The same, however it is sent. " * 10, "stream": stream}
+        raw = {"codec": "pcm_s16le", "sample_rate": 24_000}
+        pcm = (await client.post("/v1/speech", json={**asked, "format": raw})).content
+        answer = await client.post("/v1/speech", json={**asked, "format": {"codec": "opus"}})
+        assert ("content-length" in answer.headers) is not stream
+        pages = list(ogg_pages(answer.content))
+        pre_skip = int.from_bytes(pages[0].body[10:12], "little")
+        assert pages[-1].ends
+        assert pages[-1].granule - pre_skip == len(pcm) // 2 * 2
+        assert [page.begins for page in pages].count(True) == 1
 
     async def test_a_failure_anywhere_is_an_error_with_its_status(
         self, server: RunningServer, client: httpx.AsyncClient

@@ -6,8 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,6 +16,8 @@ import msgspec
 from msgspec import UNSET
 
 from gateway import __version__
+from gateway.bench.extra import bench_extra
+from gateway.bench.sessions.options import load_command
 from gateway.config import Config, ConfigError, load_config
 from gateway.core.errors import GatewayError
 from gateway.core.intake import Cut
@@ -206,17 +207,6 @@ def bench_group(context: click.Context, quick: bool, model: str, file: Path | No
     bench(msgspec.structs.replace(QUICK if quick else DEFAULT, model=model), file)
 
 
-@contextmanager
-def _bench_extra() -> Iterator[None]:
-    """What is imported in the block computes with packages that serving does without."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"{error.name} is missing: ./run bench installs it, or pip install 'speech-gateway[bench]'"
-        ) from None
-
-
 @bench_group.command("compare")
 @click.option(
     "--target", "url", help="Gateway to compare, as http://host:port; without it, one of its own."
@@ -237,7 +227,7 @@ def _bench_extra() -> Iterator[None]:
 )
 def compare_command(url: str | None, full: bool, model: str, seed: int, directory: Path) -> None:
     """Measure HTTP against WebSocket, and say which claims about them hold."""
-    with _bench_extra():
+    with bench_extra():
         from gateway.bench.compare.command import compare
         from gateway.bench.compare.plan import DEFAULT, FULL
 
@@ -263,7 +253,10 @@ ResultFile = click.Path(dir_okay=False, path_type=Path)
 @click.option("--fail-on-worse", is_flag=True, help="Exit with 1 when a figure is worse.")
 def diff_command(old: Path, new: Path, margin: float, every: bool, fail_on_worse: bool) -> None:
     """Say what changed between two results (results.json) of `bench compare`."""
-    with _bench_extra():
+    with bench_extra():
         from gateway.bench.diff.command import diff
 
     diff(old, new, margin=margin / 100, every=every, fail_on_worse=fail_on_worse)
+
+
+bench_group.add_command(load_command)

@@ -62,15 +62,24 @@ def children(pid: int) -> list[int]:
         return []
 
 
+def nurseries_of(pid: int) -> float:
+    """CPU seconds of a process's children by themselves: those that fork the workers, without these."""
+    return sum(sum(times[:2]) for child in children(pid) if (times := _times_s(child)))
+
+
 def _family_s(pid: int) -> float:
     """CPU seconds of a process, of its children that ended, and of those that live; 0 when it is gone."""
+    return sum(_times_s(pid)) + sum(_family_s(child) for child in children(pid))
+
+
+def _times_s(pid: int) -> list[float]:
+    """CPU seconds in user and in system mode, then those of children that ended; none when it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return 0.0
+        return []
     # utime, stime, cutime, cstime: fields 14 to 17 of proc(5), whose third is the first after the name.
-    own = sum(map(int, fields[11:15])) / TICKS_PER_S
-    return own + sum(_family_s(child) for child in children(pid))
+    return [int(field) / TICKS_PER_S for field in fields[11:15]]
 
 
 def _machine_s() -> float:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -24,6 +21,7 @@ from gateway.bench.compare.results import VERSION, Comparison, Verdict
 from gateway.bench.compare.table import table, warnings
 from gateway.bench.compare.target import TargetFailed, target_at
 from gateway.cli import main
+from tests.support.answering import answering
 
 TINY = Plan("tiny", repeats=2, model="tone", utterances=4, window_s=0.2, barge_ins=2, connections=4)
 QUESTIONS = (
@@ -112,35 +110,6 @@ def test_what_was_not_reached_is_in_the_result_all_the_same() -> None:
 
 def compare(url: str, directory: Path) -> Result:
     return CliRunner().invoke(main, ["bench", "compare", "--target", url, "-o", str(directory)])
-
-
-@contextmanager
-def answering(answer: bytes) -> Iterator[str]:
-    """A server that answers everything so and hangs up; with nothing to answer it keeps silent."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        held = []
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                held.append(connection)
-                if answer:
-                    connection.recv(65_536)
-                    connection.sendall(answer)
-                    connection.close()
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
-            for connection in held:
-                connection.close()
 
 
 def assert_one_line(ran: Result, *words: str) -> None:

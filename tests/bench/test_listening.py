@@ -148,7 +148,8 @@ async def test_sessions_come_speak_and_go(server: RunningServer, wire: Wire) -> 
     async def run(session: Session, intended: float) -> None:
         await drive.converse(clients(server.port)[wire], session, intended, on_turn)
 
-    lost = await drive.open_loop(sessions, run, in_flight_max=100)
+    lost: list[Session] = []
+    await drive.open_loop(sessions, run, in_flight_max=100, on_lost=lost.append)
     assert lost == []
     assert len(timelines) == sum(len(session.turns) for session in sessions)
     assert [timeline.trouble for timeline in timelines if measure(timeline).trouble] == []

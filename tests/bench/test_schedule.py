@@ -19,10 +19,12 @@ from gateway.bench.workload.schedule import (
     LISTENER,
     SLOW_READER,
     Mix,
+    Phase,
     Session,
     arrivals,
     closed_loop,
     open_loop,
+    phased,
 )
 
 LINES = load()
@@ -68,6 +70,33 @@ def test_arrivals_are_a_poisson_process() -> None:
     per_second = np.histogram(moments, bins=int(duration), range=(0, duration))[0]
     assert per_second.var() / per_second.mean() == pytest.approx(1, abs=3 * np.sqrt(2 / duration))
     assert abs(np.corrcoef(gaps[:-1], gaps[1:])[0, 1]) < 3 / np.sqrt(count)
+
+
+def test_phases_have_their_rates_and_begin_like_one_phase() -> None:
+    phases = (Phase(20.0, 30.0), Phase(40.0, 30.0), Phase(10.0, 30.0))
+    sessions = phased(MIX, LINES, phases, seed=3)
+    moments = [session.at_s for session in sessions]
+
+    assert moments == sorted(moments)
+    for number, phase in enumerate(phases):
+        count = sum(30 * number <= at < 30 * (number + 1) for at in moments)
+        expected = phase.sessions_per_s * phase.seconds
+        assert abs(count - expected) < 3 * np.sqrt(expected)
+    alone = open_loop(MIX, LINES, sessions_per_s=20.0, duration_s=30.0, seed=3)
+    assert sessions[: len(alone)] == alone
+
+
+def test_over_http_each_text_is_there_at_once() -> None:
+    mix = Mix(http_share=0.3, tokens_per_s=(70.0,))
+    sessions = open_loop(mix, LINES, sessions_per_s=20, duration_s=50, seed=4)
+    http = [session for session in sessions if session.wire is Wire.HTTP]
+
+    assert len(http) / len(sessions) == pytest.approx(0.3, abs=0.05)
+    assert all(len(turn.utterance.pieces) == 1 for session in http for turn in session.turns)
+    without = open_loop(Mix(tokens_per_s=(70.0,)), LINES, sessions_per_s=20, duration_s=50, seed=4)
+    assert [s.at_s for s in sessions] == [s.at_s for s in without]
+    said = [[t.utterance.text for t in session.turns] for session in sessions]
+    assert said == [[t.utterance.text for t in session.turns] for session in without]
 
 
 def test_shares_and_ranges_are_kept() -> None:
@@ -127,7 +156,9 @@ async def test_an_open_loop_waits_for_nobody() -> None:
             all_began.set()
         await all_began.wait()  # Nobody ends before the last one has begun.
 
-    assert await drive.open_loop(sessions, run, in_flight_max=20) == []
+    lost: list[Session] = []
+    await drive.open_loop(sessions, run, in_flight_max=20, on_lost=lost.append)
+    assert lost == []
     assert len(began) == 20
     assert min(began) >= -EARLY_S
 
@@ -141,7 +172,8 @@ async def test_a_full_house_loses_sessions_and_delays_none() -> None:
         if session.number < 9:
             await sleep_until(intended + 0.4)
 
-    lost = await drive.open_loop(sessions, run, in_flight_max=3)
+    lost: list[Session] = []
+    await drive.open_loop(sessions, run, in_flight_max=3, on_lost=lost.append)
     assert ran == [0, 1, 2, 9]
     assert [session.number for session in lost] == [3, 4, 5, 6, 7, 8]
 
@@ -150,6 +182,7 @@ class Parrot:
     """A client that has said everything at once, `audio_s` long."""
 
     wire = Wire.WEBSOCKET
+    timeline: Timeline | None = None
 
     def __init__(self, audio_s: float = 0.0, *, vanishes: bool = False) -> None:
         self.intended: list[float] = []

@@ -53,7 +53,8 @@ class Hearing:
         self.first_audio = asyncio.Event()
         self._over = asyncio.Event()
         self._pace = Pace(utterance.consumer)
-        self._active = clock()
+        # Patience does not begin before there is anything to be patient about.
+        self._active = max(clock(), timeline.intended)
         self._audio_bytes = 0
 
     @property

@@ -59,10 +59,11 @@ class HttpClient:
         self._make_body = make_body
         self._patience_s = patience_s
         self._connection: _Connection | None = None
+        self.timeline: Timeline | None = None
 
     async def speak(self, utterance: Utterance, intended: float, *, cold: bool = False) -> Timeline:
         """See `Client`. The request leaves when the last piece of the text is there."""
-        timeline = Timeline(self.wire, utterance.form, intended)
+        timeline = self.timeline = Timeline(self.wire, utterance.form, intended)
         hearing = Hearing(utterance, timeline)
         if cold:
             self.close()
@@ -192,6 +193,7 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         hearing, self._hearing = self._hearing, None
         assert hearing is not None
+        self.valve.open()  # A kept connection must hear the server hang up, however slow its listener was.
         if not self._parser.should_keep_alive():
             self._open = False
         if (status := self._parser.get_status_code()) == 200:

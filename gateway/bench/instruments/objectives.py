@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from gateway.bench.instruments.metrics import Metrics
+from gateway.bench.instruments.metrics import Metrics, Playout, Stalls
 
 
 class Objectives(msgspec.Struct, frozen=True):
@@ -23,8 +23,12 @@ class Objectives(msgspec.Struct, frozen=True):
         """Whether this utterance keeps them. One that was never audible does not."""
         if metrics.trouble is not None or metrics.ttfa_s is None or metrics.playout is None:
             return False
-        (stalls,) = [s for s in metrics.playout.stalls if s.prebuffer_s == self.prebuffer_s]
-        return metrics.ttfa_s <= self.ttfa_s_max and stalls.is_continuous
+        return metrics.ttfa_s <= self.ttfa_s_max and self.stalls_of(metrics.playout).is_continuous
+
+    def stalls_of(self, playout: Playout) -> Stalls:
+        """Playback by the player that these objectives are for."""
+        (stalls,) = [s for s in playout.stalls if s.prebuffer_s == self.prebuffer_s]
+        return stalls
 
 
 def goodput(utterances: Iterable[Metrics], seconds: float, objectives: Objectives) -> float:

@@ -57,6 +57,8 @@ class Client(Protocol):
     """One client with at most one connection, which speaks one utterance at a time."""
 
     wire: Wire
+    timeline: Timeline | None
+    """Of the latest utterance, also while it goes on; None before the first."""
 
     async def speak(self, utterance: Utterance, intended: float, *, cold: bool = False) -> Timeline:
         """Say it at the moment `intended` of `clock`, listen to the end, and tell what happened.

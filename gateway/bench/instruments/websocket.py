@@ -34,6 +34,7 @@ class WebSocketClient:
         self._connection: Connection | None = None
         self._utterances = 0
         self._strays_before = 0
+        self.timeline: Timeline | None = None
 
     @property
     def strays(self) -> int:
@@ -42,7 +43,7 @@ class WebSocketClient:
 
     async def speak(self, utterance: Utterance, intended: float, *, cold: bool = False) -> Timeline:
         """See `Client`. Each piece of the text leaves when it is there."""
-        timeline = Timeline(self.wire, utterance.form, intended)
+        timeline = self.timeline = Timeline(self.wire, utterance.form, intended)
         hearing = Hearing(utterance, timeline)
         if cold:
             self.close()

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.bench.instruments.hearing import sleep_until
-from gateway.bench.instruments.timeline import Sent, Timeline, clock, joined
+from gateway.bench.instruments.timeline import Failure, Sent, Timeline, clock, joined
 from gateway.bench.instruments.utterance import Client, Utterance
 from gateway.bench.workload.schedule import Session, Turn
 from gateway.bench.workload.tokens import Gather, gathered
@@ -22,27 +22,36 @@ OnTurn = Callable[[Turn, Timeline], None]
 
 
 async def open_loop(
-    sessions: Sequence[Session], run: RunSession, *, in_flight_max: int
-) -> list[Session]:
+    sessions: Sequence[Session],
+    run: RunSession,
+    *,
+    in_flight_max: int,
+    on_lost: Callable[[Session], None],
+    begin: float | None = None,
+    until_s: float | None = None,
+) -> None:
     """Run each session at its moment, beside those that still go on; returns when the last has ended.
 
     `run` gets the session and its intended start, a moment of `clock`. A session that comes while `in_flight_max` are
-    going on is not run and not delayed: it is given back, as one that this load lost.
+    going on is not run and not delayed: `on_lost` is told, for this load lost it. The schedule begins at `begin`
+    (default: at once); sessions that go on `until_s` after that are cancelled.
     """
-    begin = clock() + LEAD_IN_S
+    begin = clock() + LEAD_IN_S if begin is None else begin
     going_on: set[asyncio.Task[None]] = set()
-    lost: list[Session] = []
     async with asyncio.TaskGroup() as tasks:
         for session in sessions:
             intended = begin + session.at_s
             await sleep_until(intended)
             if len(going_on) >= in_flight_max:
-                lost.append(session)
+                on_lost(session)
                 continue
             task = tasks.create_task(run(session, intended))
             going_on.add(task)
             task.add_done_callback(going_on.discard)
-    return lost
+        if until_s is not None and going_on:
+            await asyncio.wait(going_on, timeout=max(begin + until_s - clock(), 0.0))
+            for task in going_on:
+                task.cancel()
 
 
 async def closed_loop(sessions: Sequence[Session], run: RunSession) -> None:
@@ -57,17 +66,24 @@ async def converse(client: Client, session: Session, intended: float, on_turn: O
     """All turns of a session with one client, which is closed in the end.
 
     The first turn is meant for `intended`. Each later one is meant for the moment when its caller has heard the one
-    before, or has interrupted it, and has thought. A client that vanishes has no later turns.
+    before, or has interrupted it, and has thought. A client that vanishes has no later turns, nor has one that is turned
+    away: a caller who is told to come back later, or finds nobody, does not ask on at once.
     """
     try:
         for turn in session.turns:
             timeline = await client.speak(turn.utterance, intended)
             on_turn(turn, timeline)
-            if timeline.vanished:
+            if timeline.vanished or is_turned_away(timeline):
                 return
             intended = max(heard_until(timeline), clock()) + turn.think_s
     finally:
         client.close()
+
+
+def is_turned_away(timeline: Timeline) -> bool:
+    """Whether the server would not have this caller."""
+    turned_away = (Failure.REFUSED, Failure.UNREACHABLE)
+    return timeline.trouble is not None and timeline.trouble.failure in turned_away
 
 
 async def speak_in_requests(

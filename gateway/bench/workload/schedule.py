@@ -12,7 +12,7 @@ from random import Random
 
 import msgspec
 
-from gateway.bench.instruments.timeline import Form
+from gateway.bench.instruments.timeline import Form, Wire
 from gateway.bench.instruments.utterance import Consumer, Piece, Utterance
 from gateway.bench.workload.corpus import Line
 from gateway.bench.workload.tokens import Pause, tokens, trickled
@@ -31,7 +31,7 @@ class Mix(msgspec.Struct, frozen=True):
     (`slow_reader_share`). Each turn has its text at one of `tokens_per_s` (0 = all at once), may pause once in the middle
     of it (`pause_share`, `pause_s`), and may be interrupted (`barge_in_share`, `barge_in_s` after its first audio). In
     its last turn the client may vanish (`vanish_share`, `vanish_s` after its first audio). `think_s_mean` is of an
-    exponential distribution.
+    exponential distribution. Who speaks over HTTP (`http_share`) has each text at once: that is what HTTP is asked with.
     """
 
     turns: tuple[int, int] = (2, 6)
@@ -45,6 +45,7 @@ class Mix(msgspec.Struct, frozen=True):
     slow_reader_share: float = 0.02
     vanish_share: float = 0.05
     vanish_s: Range = (0.0, 2.0)
+    http_share: float = 0.0
     form: Form = Form()
     parameters: dict[str, object] = {}
 
@@ -63,9 +64,17 @@ class Session(msgspec.Struct, frozen=True):
     number: int
     at_s: float
     turns: tuple[Turn, ...]
+    wire: Wire = Wire.WEBSOCKET
 
 
-def arrivals(per_s: float, duration_s: float, seed: int) -> list[float]:
+class Phase(msgspec.Struct, frozen=True):
+    """A stretch of an open loop at one rate."""
+
+    sessions_per_s: float
+    seconds: float
+
+
+def arrivals(per_s: float, duration_s: float, seed: int | str) -> list[float]:
     """The moments of a Poisson process of this rate, within the duration."""
     chance = Random(f"arrivals/{seed}")
     moments: list[float] = []
@@ -81,6 +90,19 @@ def open_loop(
 ) -> tuple[Session, ...]:
     """Sessions that come when they come."""
     moments = arrivals(sessions_per_s, duration_s, seed)
+    return tuple(session(mix, lines, number, at_s, seed) for number, at_s in enumerate(moments))
+
+
+def phased(
+    mix: Mix, lines: Sequence[Line], phases: Sequence[Phase], *, seed: int
+) -> tuple[Session, ...]:
+    """Sessions of one open loop whose rate changes from phase to phase."""
+    moments: list[float] = []
+    begin_s = 0.0
+    for number, phase in enumerate(phases):
+        own = seed if number == 0 else f"{seed}/{number}"
+        moments += [begin_s + at for at in arrivals(phase.sessions_per_s, phase.seconds, own)]
+        begin_s += phase.seconds
     return tuple(session(mix, lines, number, at_s, seed) for number, at_s in enumerate(moments))
 
 
@@ -110,7 +132,10 @@ def session(mix: Mix, lines: Sequence[Line], number: int, at_s: float, seed: int
         )
         for turn in range(count)
     )
-    return Session(number, at_s, turns)
+    wire = Wire.HTTP if chance.random() < mix.http_share else Wire.WEBSOCKET
+    if wire is Wire.HTTP:
+        turns = tuple(map(_at_once, turns))
+    return Session(number, at_s, turns, wire)
 
 
 def _turn(mix: Mix, chance: Random, line: Line, consumer: Consumer, *, vanishes: bool) -> Turn:
@@ -126,6 +151,12 @@ def _turn(mix: Mix, chance: Random, line: Line, consumer: Consumer, *, vanishes:
             vanish_s=chance.uniform(*mix.vanish_s) if vanishes else None,
         ),
     )
+
+
+def _at_once(turn: Turn) -> Turn:
+    spoken = turn.utterance
+    at_once = msgspec.structs.replace(spoken, pieces=(Piece(0.0, spoken.text),))
+    return msgspec.structs.replace(turn, utterance=at_once)
 
 
 def _pieces(mix: Mix, chance: Random, text: str) -> tuple[Piece, ...]:

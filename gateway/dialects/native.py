@@ -1,13 +1,16 @@
 """The gateway's own protocol, `speech.v1.json`: every command and every event has a form. docs/protocol.md specifies it.
+`speech.v1.msgpack` has the same messages in MessagePack.
 
 Client: `configure text flush clear end ping`, each with an optional `context` and `id`. Server: `ready started segment
-words segment_end flushed cleared ended warning error pong draining`, and audio as binary frames with a 20-byte header or, when
-the handshake asks for it, as base64 in JSON.
+words segment_end flushed cleared ended warning error pong draining`, and audio as binary frames with a 20-byte header or,
+when the handshake asks for it, as base64 in JSON. In MessagePack it is a message like any other, with the bytes as they
+are.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, assert_never
 
@@ -15,7 +18,14 @@ import msgspec
 from msgspec import Meta
 
 from gateway.core.commands import Clear, EndInput, Flush, PushText
-from gateway.core.errors import GatewayError, InvalidMessage, InvalidValue, Problem, TextMissing
+from gateway.core.errors import (
+    GatewayError,
+    InvalidMessage,
+    InvalidValue,
+    Problem,
+    TextMissing,
+    Unsupported,
+)
 from gateway.core.events import (
     Audio,
     Cleared,
@@ -44,15 +54,21 @@ from gateway.dialects.base import (
     Said,
     SpeechRequest,
 )
-from gateway.dialects.wire import convert, decode_object, unknown_fields
+from gateway.dialects.wire import convert, decode_map, decode_object, unknown_fields
 
-SUBPROTOCOL = "speech.v1.json"
 DEFAULT_CONTEXT = "default"
 AUDIO_HEADER = struct.Struct(">BBHIQI")
 """Version, flags (0), context number, sequence, sample_start, sample_count: big-endian, 20 bytes."""
 AUDIO_VERSION = 1
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class Subprotocol(StrEnum):
+    """How messages are written."""
+
+    JSON = "speech.v1.json"
+    MSGPACK = "speech.v1.msgpack"
 
 
 class AudioForm(StrEnum):
@@ -245,7 +261,8 @@ class DrainingMessage(Tagged, frozen=True, tag="draining"):
     deadline_ms: int
 
 
-_ENCODER = msgspec.json.Encoder()
+_JSON = msgspec.json.Encoder()
+_MSGPACK = msgspec.msgpack.Encoder()
 
 
 class Telling:
@@ -336,31 +353,60 @@ def _cleared(context: str, event: Cleared) -> ClearedMessage:
     )
 
 
-def _frame(message: Tagged) -> str:
-    return _ENCODER.encode(message).decode()
+def _as_json(message: Tagged) -> str:
+    return _JSON.encode(message).decode()
+
+
+def _from_json(message: Frame) -> dict[str, object]:
+    if isinstance(message, bytes):
+        raise InvalidMessage("binary messages mean nothing here", allowed="JSON in text messages")
+    return decode_object(message)
+
+
+def _from_msgpack(message: Frame) -> dict[str, object]:
+    if isinstance(message, str):
+        raise InvalidMessage(
+            "text messages mean nothing here", allowed="MessagePack in binary messages"
+        )
+    return decode_map(message)
 
 
 class NativeConversation:
-    """One connection, with the form of audio chosen at the handshake."""
+    """One connection, with the subprotocol and the form of audio chosen at the handshake. Raises Unsupported for a form
+    that the subprotocol has not."""
 
     defaults: Defaults = WEBSOCKET_DEFAULTS
 
-    def __init__(self, form: AudioForm = AudioForm.BINARY) -> None:
-        self._form = form
+    def __init__(
+        self, form: AudioForm = AudioForm.BINARY, subprotocol: Subprotocol = Subprotocol.JSON
+    ) -> None:
+        self._subprotocol = subprotocol
         self._telling = Telling()
+        self._write: Callable[[Tagged], Frame]
+        match subprotocol:
+            case Subprotocol.JSON:
+                self._read, self._write = _from_json, _as_json
+                self._frames_audio = form is AudioForm.BINARY
+            case Subprotocol.MSGPACK if form is AudioForm.BINARY:
+                self._read, self._write = _from_msgpack, _MSGPACK.encode
+                self._frames_audio = False
+            case Subprotocol.MSGPACK:
+                raise Unsupported(
+                    f"{subprotocol} has no audio in {form}",
+                    field="audio",
+                    allowed=AudioForm.BINARY,
+                )
+            case _:
+                assert_never(subprotocol)
 
     def open(self, hello: Hello) -> list[Frame]:
         """`ready`."""
-        return [_frame(Ready(hello.session, SUBPROTOCOL, hello.settings, hello.limits))]
+        return [self._write(Ready(hello.session, self._subprotocol, hello.settings, hello.limits))]
 
     def decode(self, message: Frame) -> Said:
         """One client message. Raises NotUnderstood with the context and id, where they could be read."""
-        if isinstance(message, bytes):
-            raise NotUnderstood(
-                InvalidMessage("binary messages mean nothing here", allowed="JSON in text messages")
-            )
         try:
-            value = decode_object(message)
+            value = self._read(message)
         except GatewayError as error:
             raise NotUnderstood(error) from None
         context, id = _name(value, "context"), _name(value, "id")
@@ -371,21 +417,21 @@ class NativeConversation:
 
     def encode(self, context: str, event: Event) -> list[Frame]:
         """The messages of an event; audio in the form that was chosen."""
-        if isinstance(event, Audio) and self._form is AudioForm.BINARY:
+        if self._frames_audio and isinstance(event, Audio):
             return [_audio_frame(self._telling.number(context), event)]
-        return [_frame(message) for message in self._telling.messages(context, event)]
+        return [self._write(message) for message in self._telling.messages(context, event)]
 
     def encode_pong(self, ping: Ping) -> list[Frame]:
         """`pong`."""
-        return [_frame(Pong(ping.id))]
+        return [self._write(Pong(ping.id))]
 
     def encode_draining(self, deadline_ms: int) -> list[Frame]:
         """`draining`."""
-        return [_frame(DrainingMessage(deadline_ms))]
+        return [self._write(DrainingMessage(deadline_ms))]
 
     def encode_error(self, problem: Problem, context: str | None, id: str | None) -> list[Frame]:
         """`error`."""
-        return [_frame(problem_message(problem, context, id))]
+        return [self._write(problem_message(problem, context, id))]
 
 
 def _audio_frame(number: int, audio: Audio) -> bytes:
@@ -488,7 +534,25 @@ def decode_request(body: bytes) -> SpeechRequest:
 
 def encode_http_error(problem: Problem, request_id: str) -> bytes:
     """The body that goes with `problem.status`."""
-    return _ENCODER.encode(ErrorBody(problem_message(problem), request_id))
+    return _JSON.encode(ErrorBody(problem_message(problem), request_id))
+
+
+def choose_subprotocol(offered: Sequence[str]) -> Subprotocol | None:
+    """The first offered one that is spoken here, as a client offers what it likes best first (RFC 6455 §4.1); None when
+    nothing was offered. Raises InvalidValue when only others were.
+
+    A client that offered only others would fail by itself on an answer without one, and say less.
+    """
+    if not offered:
+        return None
+    for name in offered:
+        if name in set(Subprotocol):
+            return Subprotocol(name)
+    raise InvalidValue(
+        "none of the offered subprotocols is spoken here",
+        field="Sec-WebSocket-Protocol",
+        allowed=", ".join(Subprotocol),
+    )
 
 
 def audio_form(name: str | None) -> AudioForm:

@@ -1,4 +1,4 @@
-"""JSON off the wire, with errors that name the field at fault, and with the names of fields that nobody knows.
+"""JSON and MessagePack off the wire, with errors that name the field at fault, and with the names of fields that nobody knows.
 
 msgspec decodes; the standard library is asked again where msgspec refuses, because a JavaScript client that cuts an
 emoji in two escapes a lone surrogate, which msgspec calls truncated input and the JSON grammar (RFC 8259 §8.2) allows.
@@ -23,6 +23,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 _PATH = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAP = msgspec.msgpack.Decoder(dict[str, object])
 UNKNOWN_FIELDS_NAMED_MAX = 8
 """Unknown fields of one message that are named; who sends more learns of the rest when these are gone."""
 UNKNOWN_FIELD_CHARS_MAX = 64
@@ -47,6 +48,17 @@ def decode_object(data: str | bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise InvalidMessage("not a JSON object", allowed="one JSON object")
     return value
+
+
+def decode_map(data: bytes) -> dict[str, object]:
+    """The map with text keys that is the one value in these bytes of MessagePack. Raises InvalidMessage."""
+    try:
+        return _MAP.decode(data)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        reason = f"not MessagePack, or not a map: {error}"
+    except RecursionError:
+        reason = "MessagePack is nested too deeply"
+    raise InvalidMessage(reason, allowed="one map with text keys, in UTF-8")
 
 
 def _without_surrogates(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -14,10 +14,16 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.core.errors import GatewayError, Internal, InvalidValue
+from gateway.core.errors import GatewayError, Internal
 from gateway.core.params import WEBSOCKET_DEFAULTS
 from gateway.dialects.base import Frame
-from gateway.dialects.native import SUBPROTOCOL, NativeConversation, audio_form, encode_http_error
+from gateway.dialects.native import (
+    NativeConversation,
+    Subprotocol,
+    audio_form,
+    choose_subprotocol,
+    encode_http_error,
+)
 from gateway.fronts.reply import error_headers, headers, new_request_id, send_json
 from gateway.runtime.house import House
 from gateway.runtime.mux import Mux, Verdict
@@ -45,9 +51,11 @@ class SpeechOverWebSocket:
         request_id = new_request_id()
         await receive()  # websocket.connect, always the first message (ASGI)
         try:
-            subprotocol = _negotiate(scope["subprotocols"])
+            subprotocol = choose_subprotocol(scope["subprotocols"])
             query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-            conversation = NativeConversation(audio_form(query.get("audio", [None])[-1]))
+            conversation = NativeConversation(
+                audio_form(query.get("audio", [None])[-1]), subprotocol or Subprotocol.JSON
+            )
             with self._house.admission.connection():
                 head = headers(request_id, "")[1:]
                 await send(
@@ -115,17 +123,3 @@ class SpeechOverWebSocket:
 
     def _ended(self, cause: str) -> None:
         self._house.metrics.connections_ended.labels(ROUTE, cause).inc()
-
-
-def _negotiate(offered: list[str]) -> str | None:
-    """The subprotocol to answer with: ours if it was offered, none if nothing was. Raises InvalidValue.
-
-    A client that offered only others would fail by itself on an answer without one (RFC 6455 §4.1), and say less.
-    """
-    if not offered or SUBPROTOCOL in offered:
-        return SUBPROTOCOL if offered else None
-    raise InvalidValue(
-        "none of the offered subprotocols is spoken here",
-        field="Sec-WebSocket-Protocol",
-        allowed=SUBPROTOCOL,
-    )

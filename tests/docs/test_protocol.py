@@ -34,9 +34,9 @@ from gateway.dialects.native import (
     AUDIO_HEADER,
     AUDIO_VERSION,
     MESSAGES,
-    SUBPROTOCOL,
     Addressed,
     SpeechBody,
+    Subprotocol,
     Tagged,
 )
 from gateway.runtime.mux import FRAME_MS, FRAME_MS_SHARED, FRAME_MS_UNPACED, Verdict
@@ -179,7 +179,9 @@ def test_the_words_in_messages() -> None:
     segment = rows("segment")
     assert all(f"`{reason}`" in segment["reason"]["meaning"] for reason in CutReason)
     assert all(f"`{kind}`" in segment["kind"]["meaning"] for kind in CutKind)
-    assert rows("ready")["protocol"]["meaning"] == f"`{SUBPROTOCOL}`."
+    assert rows("ready")["protocol"]["meaning"] == " or ".join(
+        f"`{subprotocol}`" for subprotocol in Subprotocol
+    )
 
 
 def test_the_header_of_audio_frames() -> None:

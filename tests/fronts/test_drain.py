@@ -10,9 +10,9 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.typing import Subprotocol
+from websockets.typing import Subprotocol as Offer
 
-from gateway.dialects.native import SUBPROTOCOL
+from gateway.dialects.native import Subprotocol
 from tests.support.process import ENDS_WITHIN_S, GatewayProcess, gateway_process
 from tests.support.server import SpeechSocket
 
@@ -28,7 +28,7 @@ PATIENT = {"SERVER__SHUTDOWN_MS": "15000"}
 async def speaking(gateway: GatewayProcess) -> AsyncIterator[SpeechSocket]:
     """A WebSocket."""
     async with connect(
-        gateway.ws_url, subprotocols=[Subprotocol(SUBPROTOCOL)], proxy=None
+        gateway.ws_url, subprotocols=[Offer(Subprotocol.JSON)], proxy=None
     ) as connection:
         yield SpeechSocket(connection)
 

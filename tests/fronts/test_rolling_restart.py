@@ -14,9 +14,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 import httpx
 import pytest
 from websockets.asyncio.client import connect
-from websockets.typing import Subprotocol
+from websockets.typing import Subprotocol as Offer
 
-from gateway.dialects.native import SUBPROTOCOL
+from gateway.dialects.native import Subprotocol
 from tests.support.checkout import ROOT
 from tests.support.leaks import LOOK_AGAIN_S, until
 from tests.support.process import ENDS_WITHIN_S, GatewayProcess, gateway_process
@@ -94,7 +94,7 @@ class Load:
         while True:
             try:
                 async with connect(
-                    url, subprotocols=[Subprotocol(SUBPROTOCOL)], proxy=None
+                    url, subprotocols=[Offer(Subprotocol.JSON)], proxy=None
                 ) as connection:
                     client = SpeechSocket(connection)
                     await client.send({"type": "text", "text": TEXT}, {"type": "end"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
@@ -48,6 +49,23 @@ class TestHandshake:
         async with connect(server.ws_url, subprotocols=offered, proxy=None) as connection:
             assert connection.subprotocol == "speech.v1.json"
 
+    @pytest.mark.parametrize(
+        ("offered", "chosen"),
+        [
+            (["speech.v1.json", "speech.v1.msgpack"], "speech.v1.json"),
+            (["speech.v1.msgpack", "speech.v1.json"], "speech.v1.msgpack"),
+            (["chat", "speech.v1.msgpack"], "speech.v1.msgpack"),
+        ],
+    )
+    async def test_the_one_that_the_client_likes_best_is_echoed_alone(
+        self, server: RunningServer, offered: list[str], chosen: str
+    ) -> None:
+        names = [Subprotocol(name) for name in offered]
+        async with connect(server.ws_url, subprotocols=names, proxy=None) as connection:
+            assert connection.response is not None
+            assert connection.response.headers.get_all("sec-websocket-protocol") == [chosen]
+            assert isinstance(await connection.recv(), str if chosen == "speech.v1.json" else bytes)
+
     async def test_none_needs_to_be_offered(self, server: RunningServer) -> None:
         async with connect(server.ws_url, proxy=None) as connection:
             assert connection.subprotocol is None
@@ -59,6 +77,7 @@ class TestHandshake:
             ("/v1/speech", "chat", 422, "invalid_value"),
             ("/v1/speech?audio=opus", "speech.v1.json", 422, "invalid_value"),
             ("/v1/speech?audio=", "speech.v1.json", 422, "invalid_value"),
+            ("/v1/speech?audio=base64", "speech.v1.msgpack", 422, "unsupported"),
             ("/v1/nothing", "speech.v1.json", 404, "not_found"),
             ("/v1/speech/", "speech.v1.json", 404, "not_found"),
             ("/healthz", "speech.v1.json", 404, "not_found"),
@@ -149,6 +168,41 @@ class TestMessages:
             answer = await answer_to(socket, b"\x00\x01")
             assert isinstance(answer, dict)
             assert (answer["type"], answer["code"]) == ("error", "invalid_message")
+
+
+class TestMessagePack:
+    @pytest.mark.parametrize(
+        "message",
+        [
+            '{"type":"ping"}',
+            b"",
+            b"\x00",
+            b'{"type":"ping"}',
+            b"\x81\xa4type",
+            b"\x80\x80",
+            b"\x81\x01\x02",
+            b"\x81\xa4type\xa1\xff",
+            b"\x91" * 1_500,
+            b"\xdf\xff\xff\xff\xff",
+            b"\xdd\xff\xff\xff\xff",
+        ],
+        ids=lambda message: repr(message[:12]),
+    )
+    async def test_what_is_none_is_refused_and_the_connection_lives(
+        self, server: RunningServer, message: str | bytes
+    ) -> None:
+        offered = [Subprotocol("speech.v1.msgpack")]
+        async with connect(server.ws_url, subprotocols=offered, proxy=None) as connection:
+
+            async def heard() -> dict[str, object]:
+                return msgspec.msgpack.decode(await connection.recv(False), type=dict[str, object])
+
+            assert (await heard())["type"] == "ready"
+            await connection.send(message)
+            error = await heard()
+            assert (error["type"], error["code"]) == ("error", "invalid_message")
+            await connection.send(msgspec.msgpack.encode({"type": "ping", "id": "after"}))
+            assert await heard() == {"type": "pong", "id": "after"}
 
 
 async def test_a_burst_that_is_read_is_answered_in_full(server: RunningServer) -> None:

@@ -6,12 +6,18 @@ import asyncio
 import json
 from collections.abc import Sequence
 
+import msgspec
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 
 from gateway.core.errors import GatewayError
 from gateway.core.events import Warned
 from gateway.dialects.base import NotUnderstood
-from gateway.dialects.native import NativeConversation, decode_request, encode_http_error
+from gateway.dialects.native import (
+    NativeConversation,
+    Subprotocol,
+    decode_request,
+    encode_http_error,
+)
 from tests.support.memory import memory_house, memory_socket
 from tests.support.server import AudioFrame, Message
 from tests.support.virtual_time import VirtualTimeLoop
@@ -47,6 +53,14 @@ OBJECTS = st.builds(
 )
 
 
+def as_msgpack(value: object) -> bytes:
+    """In MessagePack, where it can be: the rest stays bytes that are none."""
+    try:
+        return msgspec.msgpack.encode(value)
+    except (UnicodeError, OverflowError):
+        return as_json(value).encode()
+
+
 def as_json(value: object) -> str:
     """As JavaScript would write it: surrogates escaped, and what is no JSON at all let through."""
     return json.dumps(value)  # noqa: TID251  # msgspec cannot write what we test
@@ -65,6 +79,18 @@ def test_a_message_is_understood_or_said_not_to_be(message: str | bytes) -> None
         conversation.encode(said.context, Warned("code", "message"))
         for warning in said.warnings:
             conversation.encode(said.context, warning)
+
+
+@given(st.one_of(OBJECTS.map(as_msgpack), VALUES.map(as_msgpack), ANY_TEXT, st.binary(max_size=40)))
+@hypothesis_settings(max_examples=500)
+def test_so_is_one_in_messagepack(message: str | bytes) -> None:
+    conversation = NativeConversation(subprotocol=Subprotocol.MSGPACK)
+    try:
+        said = conversation.decode(message)
+    except NotUnderstood as error:
+        conversation.encode_error(error.problem, error.context, error.id)
+    else:
+        conversation.encode(said.context, Warned("code", "message"))
 
 
 @given(st.one_of(OBJECTS.map(as_json).map(str.encode), st.binary(max_size=40)))

@@ -24,12 +24,12 @@ import numpy as np
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
-from websockets.typing import Subprotocol
+from websockets.typing import Subprotocol as Offer
 
 from gateway.audio.mp3 import Mp3Encoder
 from gateway.bench.instruments.hearing import sleep_until
 from gateway.bench.instruments.timeline import Codec, Form, clock
-from gateway.dialects.native import AUDIO_HEADER, AUDIO_VERSION, SUBPROTOCOL
+from gateway.dialects.native import AUDIO_HEADER, AUDIO_VERSION, Subprotocol
 
 SAMPLE_BYTES = 2
 RETRY_AFTER_S = 2
@@ -272,7 +272,7 @@ class CalibrationServer:
         assert connection.request is not None
         audio_is_text = "audio=base64" in connection.request.path
         with suppress(ConnectionClosed):
-            await send(connection, "ready", session="s", protocol=SUBPROTOCOL)
+            await send(connection, "ready", session="s", protocol=Subprotocol.JSON)
             number = 0
             while await self._utterance(connection, number, audio_is_text=audio_is_text):
                 number += 1
@@ -478,7 +478,7 @@ async def calibration_server(planted: Planted) -> AsyncIterator[CalibrationServe
         "127.0.0.1",
         0,
         process_request=server.handshake,
-        subprotocols=[Subprotocol(SUBPROTOCOL)],
+        subprotocols=[Offer(Subprotocol.JSON)],
         compression=None,
         ping_interval=None,
         close_timeout=0.1,

@@ -10,12 +10,12 @@ from typing import Protocol
 
 import msgspec
 from websockets.asyncio.client import connect
-from websockets.typing import Subprotocol
+from websockets.typing import Subprotocol as Offer
 
 from gateway.app import Gateway
 from gateway.config import Config, ServerConfig
 from gateway.core.limits import Limits
-from gateway.dialects.native import AUDIO_HEADER, DEFAULT_CONTEXT, SUBPROTOCOL
+from gateway.dialects.native import AUDIO_HEADER, DEFAULT_CONTEXT, Subprotocol
 from gateway.runtime.house import House
 from gateway.server import build_server, listen
 
@@ -164,10 +164,10 @@ class SpeechSocket:
 
 @asynccontextmanager
 async def speech_socket(
-    server: RunningServer, query: str = "", *, subprotocols: Sequence[str] = (SUBPROTOCOL,)
+    server: RunningServer, query: str = "", *, subprotocols: Sequence[str] = (Subprotocol.JSON,)
 ) -> AsyncIterator[SpeechSocket]:
     """Connect, and close at the end of the block. `ready` is the first message to receive."""
-    offered = [Subprotocol(name) for name in subprotocols]
+    offered = [Offer(name) for name in subprotocols]
     async with connect(
         server.ws_url + query, subprotocols=offered or None, proxy=None
     ) as connection:

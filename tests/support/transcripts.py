@@ -27,7 +27,7 @@ from typing import cast
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
-from websockets.typing import Subprotocol
+from websockets.typing import Subprotocol as Offer
 
 from gateway.app import open_house
 from gateway.config import (
@@ -41,7 +41,7 @@ from gateway.config import (
 from gateway.core.errors import all_errors
 from gateway.core.limits import Limits
 from gateway.dialects.base import Frame
-from gateway.dialects.native import SUBPROTOCOL, AudioForm, NativeConversation
+from gateway.dialects.native import AudioForm, NativeConversation, Subprotocol
 from gateway.engines.base import Engine
 from gateway.engines.chaos import ChaosEngine, Fail
 from gateway.fronts.websocket import SERVICE_RESTART
@@ -49,6 +49,7 @@ from gateway.runtime.house import House
 from gateway.runtime.mux import Mux, Verdict
 from tests.support.memory import MemoryConnection
 from tests.support.pages import Page
+from tests.support.retold import Retold, in_msgpack
 from tests.support.server import running_server
 
 RATE = 8_000
@@ -152,8 +153,28 @@ class Transcript:
         engines["tone"] = ChaosEngine(engines["tone"], plan)
 
 
-async def play_in_memory(transcript: Transcript) -> list[str]:
+class _Wire:
+    """The words of a transcript as they go over the wire, and back."""
+
+    def __init__(self, subprotocol: Subprotocol) -> None:
+        self._subprotocol = subprotocol
+        self._retold = Retold()
+
+    def said(self, line: str) -> Frame:
+        """What the client sends for a line."""
+        frame = _frame(line)
+        return frame if self._subprotocol is Subprotocol.JSON else in_msgpack(frame)
+
+    def heard(self, frame: Frame) -> Frame:
+        """What came, as the transcript tells it."""
+        return frame if self._subprotocol is Subprotocol.JSON else self._retold.in_json(frame)
+
+
+async def play_in_memory(
+    transcript: Transcript, subprotocol: Subprotocol = Subprotocol.JSON
+) -> list[str]:
     """The file with what came from the mux alone. Needs the loop with virtual time."""
+    wire = _Wire(subprotocol)
     clock = asyncio.get_running_loop().time
     async with (
         open_house(transcript.config(), clock) as house,
@@ -164,10 +185,10 @@ async def play_in_memory(transcript: Transcript) -> list[str]:
         connection = MemoryConnection(0)
 
         async def write(frame: Frame) -> None:
-            page.write(frame)
+            page.write(wire.heard(frame))
 
         async def serve() -> None:
-            conversation = NativeConversation(transcript.options.audio)
+            conversation = NativeConversation(transcript.options.audio, subprotocol)
             try:
                 verdict = await Mux(house, conversation, "session").run(connection.take, write)
                 if verdict is Verdict.DRAINING:
@@ -178,7 +199,7 @@ async def play_in_memory(transcript: Transcript) -> list[str]:
         async def perform(lines: list[str], expected: list[str]) -> None:
             for line in lines:
                 if line.startswith(">"):
-                    await connection.send(_frame(line))
+                    await connection.send(wire.said(line))
                 elif line == CONNECT:
                     tasks.create_task(serve())
                 elif line == DRAIN:
@@ -192,29 +213,32 @@ async def play_in_memory(transcript: Transcript) -> list[str]:
         return played
 
 
-async def play_over_socket(transcript: Transcript) -> list[str]:
+async def play_over_socket(
+    transcript: Transcript, subprotocol: Subprotocol = Subprotocol.JSON
+) -> list[str]:
     """The file with what came from the real server."""
+    wire = _Wire(subprotocol)
     assert not transcript.options.time
     async with running_server(transcript.config()) as server:
         transcript.plant(server.house)
         url = f"{server.ws_url}?audio={transcript.options.audio}"
-        async with connect(url, subprotocols=[Subprotocol(SUBPROTOCOL)], proxy=None) as connection:
+        async with connect(url, subprotocols=[Offer(subprotocol)], proxy=None) as connection:
             page = Page(transcript.options.full, transcript.options.time)
 
             async def perform(lines: list[str], expected: list[str]) -> None:
                 for line in lines:
                     if line.startswith(">"):
-                        await connection.send(_frame(line))
+                        await connection.send(wire.said(line))
                     elif line == DRAIN:
                         server.house.admission.drain.begin(DRAIN_S)
-                await _hear(connection, page, lambda: page.lines() == expected)
+                await _hear(connection, wire, page, lambda: page.lines() == expected)
 
             played = await _play(transcript, page, perform)
             if any(line.startswith("< close ") for line in played):
                 return played
             # What should not have come is here before the answer to this, and is shown at the end.
-            await connection.send(_THE_END[0])
-            await _hear(connection, page, lambda: page.lines()[-1:] == [_THE_END[1]])
+            await connection.send(wire.said(f"> {_THE_END[0]}"))
+            await _hear(connection, wire, page, lambda: page.lines()[-1:] == [_THE_END[1]])
             return [*played, *(line for line in page.turn() if line != _THE_END[1])]
 
 
@@ -232,12 +256,14 @@ async def _play(transcript: Transcript, page: Page, perform: Perform) -> list[st
     return played
 
 
-async def _hear(connection: ClientConnection, page: Page, complete: Callable[[], bool]) -> None:
+async def _hear(
+    connection: ClientConnection, wire: _Wire, page: Page, complete: Callable[[], bool]
+) -> None:
     """Write down what comes until it is complete, or the connection ends, or nothing more comes."""
     try:
         async with asyncio.timeout(ANSWER_S):
             while not complete():
-                page.write(await connection.recv())
+                page.write(wire.heard(await connection.recv()))
     except ConnectionClosed:
         page.close(connection.close_code or 0, connection.close_reason or "")
     except TimeoutError:

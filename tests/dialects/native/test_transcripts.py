@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.vocabulary import CloseReason, CutReason
-from gateway.dialects.native import MESSAGES, Tagged
+from gateway.dialects.native import MESSAGES, Subprotocol, Tagged
 from tests.support.spoken_codes import error_codes, warning_codes
 from tests.support.transcripts import Transcript, play_in_memory, play_over_socket
 
@@ -35,6 +35,30 @@ async def test_in_memory(transcript: Transcript) -> None:
 @pytest.mark.parametrize("transcript", [t for t in ALL if not t.options.time], ids=_name)
 async def test_over_a_socket(transcript: Transcript) -> None:
     if difference := transcript.diff(await play_over_socket(transcript)):
+        pytest.fail(difference, pytrace=False)
+
+
+NOT_IN_MSGPACK = {
+    "base64": "audio in base64",
+    "surrogates": "half characters, which UTF-8 has not",
+    "not_understood": "bytes that are no JSON",
+    "too_much": "the size of a message in bytes",
+}
+IN_BOTH = [transcript for transcript in ALL if _name(transcript) not in NOT_IN_MSGPACK]
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("transcript", IN_BOTH, ids=_name)
+async def test_messagepack_is_the_same_dialogue(transcript: Transcript) -> None:
+    played = await play_in_memory(transcript, Subprotocol.MSGPACK)
+    if difference := transcript.diff(played):
+        pytest.fail(difference, pytrace=False)
+
+
+@pytest.mark.socket
+async def test_messagepack_over_a_socket() -> None:
+    (transcript,) = (transcript for transcript in ALL if _name(transcript) == "words")
+    if difference := transcript.diff(await play_over_socket(transcript, Subprotocol.MSGPACK)):
         pytest.fail(difference, pytrace=False)
 
 

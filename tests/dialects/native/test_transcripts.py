@@ -66,6 +66,9 @@ NOT_IN_A_DIALOGUE = {
     "not_found": "an answer to paths",
     "method_not_allowed": "an answer to methods",
     "not_acceptable": "an answer to headers",
+    "request_timeout": "an answer to requests that do not come",
+    "url_too_long": "an answer to URLs",
+    "headers_too_large": "an answer to headers",
     "internal": "a bug of ours, which ends the connection",
 }
 

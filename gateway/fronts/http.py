@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import msgspec
@@ -39,6 +41,7 @@ from gateway.core.events import (
 )
 from gateway.core.limits import Limits
 from gateway.core.params import HTTP_DEFAULTS, Parameters, Settings
+from gateway.core.playback import Playback
 from gateway.core.resolve import resolve
 from gateway.core.vocabulary import CloseReason, Codec
 from gateway.dialects.base import SpeechRequest
@@ -58,6 +61,9 @@ GOODBYE_MS_MAX = 1_000
 """How long an error may take to leave that comes after the first byte."""
 
 ROUTE = HTTP_DEFAULTS.route
+
+Bound = Callable[[Awaitable[None]], Awaitable[None]]
+"""Awaits a send, and raises TimeoutError when it takes too long."""
 
 log = logging.getLogger("gateway.http")
 
@@ -158,7 +164,11 @@ class SpeechOverHttp:
                     file=True,
                     whole=asked.whole,
                 )
-                stall = Stall(house.limits.send_stall_ms / 1_000, lambda: speaker.session.played_by)
+                stall = Stall(
+                    house.limits.send_stall_ms / 1_000,
+                    # A whole file is sent long after it was taken from its session.
+                    lambda: answer.playback.dry_at if asked.whole else speaker.session.played_by,
+                )
                 gone = tasks.create_task(_disconnected(receive))
                 fed = tasks.create_task(_feed(speaker, asked.text))
                 told = tasks.create_task(
@@ -204,7 +214,8 @@ class SpeechOverHttp:
                             await stall.bound(answer.fail(event))
                             return event.problem
                         case Closed():
-                            await stall.bound(self._close(event, answer))
+                            if event.reason is CloseReason.FINISHED:
+                                await answer.finish(event, stall.bound)
                             return None
                         case _:
                             await stall.bound(answer.take(event, whole=whole))
@@ -213,10 +224,6 @@ class SpeechOverHttp:
                 return None
             # A send that is taken at once does not suspend; others must get their turn all the same.
             await asyncio.sleep(0)
-
-    async def _close(self, event: Closed, answer: _Answer) -> None:
-        if event.reason is CloseReason.FINISHED:
-            await answer.finish(event)
 
 
 class _Answer:
@@ -232,7 +239,11 @@ class _Answer:
         self._send = send
         self._headers: Headers = []
         self._warnings: list[str] = []
-        self._parts: list[bytes] = []
+        self.playback = Playback()
+        """The listener to a whole file, once it is sent."""
+        self._parts: deque[tuple[bytes, float]] = deque()
+        """What is kept until the end, and the seconds that it plays."""
+        self._sample_rate = 0
         self._events: EventBody | None = None
         self._complete = False
         self._clock = asyncio.get_running_loop().time
@@ -256,6 +267,7 @@ class _Answer:
     ) -> None:
         """Say in headers what the audio will be, and take it in this form from now on; None = audio alone."""
         format = settings.format
+        self._sample_rate = format.sample_rate
         if form is not None:
             self._events = EventBody(form, asked.ignored, keep_alive_s)
         more = [
@@ -278,7 +290,7 @@ class _Answer:
             return
         match event:
             case Audio() if whole:
-                self._parts.append(event.data)
+                self._parts.append((event.data, event.sample_count / self._sample_rate))
             case Audio():
                 await self._stream(event.data)
             case Warned():
@@ -297,15 +309,24 @@ class _Answer:
         if self._events is not None and self.begun:
             await self._end(self._events.take(event, self._clock()))
 
-    async def finish(self, event: Closed) -> None:
-        """All is well: end the body."""
+    async def finish(self, event: Closed, bound: Bound) -> None:
+        """All is well: send what is left, each part of it through `bound`, and end the body.
+
+        The end is a part of its own, because a send waits until what was sent before it has left: from then on nobody
+        knows that this listener may still have to play.
+        """
         if self._events is not None:
-            self._parts.append(self._events.take(event, self._clock()))
-        body = b"".join(self._parts)
+            self._parts.append((self._events.take(event, self._clock()), 0.0))
         if not self.begun:
             # Nothing was streamed: a whole file, or an empty one, whose length is known.
-            await self._begin([(b"content-length", str(len(body)).encode())])
-        await self._end(body)
+            size = sum(len(part) for part, _ in self._parts)
+            await bound(self._begin([(b"content-length", str(size).encode())]))
+        while self._parts:
+            part, seconds = self._parts.popleft()
+            self.playback.handed_out(seconds, self._clock())
+            await bound(self._stream(part))
+            await asyncio.sleep(0)
+        await bound(self._end(b""))
         self.ending = "complete"
 
     async def refuse(self, problem: Problem) -> None:

@@ -88,6 +88,7 @@ class Mux:
         self._replies: deque[Frame] = deque()
         self._wake = Wake()
         self._stall = Stall(house.limits.send_stall_ms / 1_000, self._played_by)
+        self._ended_played_by: float | None = None
         self._silence = Silence(house.limits, lambda: bool(self._contexts))
         self._clock = asyncio.get_running_loop().time
         self._drain = house.admission.drain
@@ -264,6 +265,9 @@ class Mux:
         self._forget(context)
         self._ended.pop(context.name, None)
         self._ended[context.name] = context.speaker.session
+        played_by = context.speaker.session.played_by
+        if played_by is not None:
+            self._ended_played_by = max(played_by, self._ended_played_by or played_by)
         while len(self._ended) > self._house.limits.contexts_ended_kept:
             self._ended.popitem(last=False)
 
@@ -354,6 +358,7 @@ class Mux:
         return min((time for time in times if time is not None), default=None)
 
     def _played_by(self) -> float | None:
-        """When the last listener will have played what was sent."""
-        times = (context.speaker.session.played_by for context in self._contexts.values())
+        """When the last listener will have played what was sent, in contexts that have ended since, too."""
+        open_ones = (context.speaker.session.played_by for context in self._contexts.values())
+        times = (self._ended_played_by, *open_ones)
         return max((time for time in times if time is not None), default=None)

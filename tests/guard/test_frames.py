@@ -131,14 +131,14 @@ class TestFloods:
             honest(protocol)
 
         monkeypatch.setattr(BoundsMessages, "handle_events", noting)
-        async with running_server(tone_config(frames_per_second_max=self.RATE)) as server:
-            async with raw_peer(server) as peer:
-                await peer.upgrade()
-                begun = now()
-                await peer.send(frame(PING, b"") * 5_000)
-                await peer.say({"type": "ping", "id": "behind"})
-                await peer.reader.readuntil(b"behind")
-                assert 5_000 / self.RATE - 2 * BURST_S < now() - begun < 5_000 / self.RATE + 1
+        config = tone_config(frames_per_second_max=self.RATE)
+        async with running_server(config) as server, raw_peer(server) as peer:
+            await peer.upgrade()
+            begun = now()
+            await peer.send(frame(PING, b"") * 5_000)
+            await peer.say({"type": "ping", "id": "behind"})
+            await peer.reader.readuntil(b"behind")
+            assert 5_000 / self.RATE - 2 * BURST_S < now() - begun < 5_000 / self.RATE + 1
         assert sum(at_once) >= 5_000
         assert max(at_once) <= SLICE_BYTES / len(frame(PING, b"")) + 1
 
@@ -193,11 +193,11 @@ class TestFloods:
             heaped.append(protocol.transport.get_write_buffer_size())
 
         monkeypatch.setattr(BoundsMessages, "handle_ping", noting)
-        async with running_server(tone_config(send_buffer_bytes=8_192)) as server:
-            async with raw_peer(server) as peer:
-                await peer.upgrade()
-                peer.stop_reading()
-                await peer.send(frame(PING, b"a" * 125) * 4_000)
-                await until(lambda: len(heaped) == 4_000)
-                peer.reset()
+        config = tone_config(send_buffer_bytes=8_192)
+        async with running_server(config) as server, raw_peer(server) as peer:
+            await peer.upgrade()
+            peer.stop_reading()
+            await peer.send(frame(PING, b"a" * 125) * 4_000)
+            await until(lambda: len(heaped) == 4_000)
+            peer.reset()
         assert 0 < max(heaped) <= SLICE_BYTES

@@ -55,6 +55,17 @@ class TestStalls:
             # Up to two frames of half a second were on their way as well.
             assert 15.0 <= asyncio.get_running_loop().time() < 16.5
 
+    async def test_also_when_its_context_has_ended_meanwhile(self) -> None:
+        """The last message of a context waits until its player has room for it."""
+        async with (
+            memory_house(send_stall_ms=5_000) as house,
+            memory_socket(house, unread_max=0) as socket,
+        ):
+            await socket.send(UNPACED, {"type": "text", "text": LONG}, {"type": "end"})
+            await socket.receive_until("segment_end", segment=7)
+            await asyncio.sleep(len(socket.audio()) / 2 / 22_050)
+            assert await socket.receive_until("ended")
+
     async def test_the_reader_reads_while_the_writer_is_stuck(self) -> None:
         """Clears and ends are obeyed, and the engine freed, although not a byte goes out."""
         engine = ChaosEngine(ToneEngine(workers=1), {"never": [Hang()]})

@@ -1,0 +1,86 @@
+"""Who plays what it is sent, and takes more when it has room, is never cut off; who takes nothing is, in its time.
+
+On real sockets with small buffers, in virtual time: 8 kHz of 16 bits are 16,000 bytes for each second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
+from tests.fronts.peers import RawPeer, raw_peer
+from tests.support.leaks import held, settled
+from tests.support.server import RunningServer, running_server, tone_config
+
+pytestmark = [pytest.mark.socket, pytest.mark.virtual_time]
+
+BYTES_PER_S = 16_000
+STALL_S = 0.2
+"""Far less than the buffers hold, so that only what there is to play explains any patience."""
+TEXT = "One two three four five. " * 60
+FORMAT = {"codec": "pcm_s16le", "sample_rate": 8_000}
+WAYS = ["stream", "file", "websocket"]
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@asynccontextmanager
+async def listener(way: str) -> AsyncIterator[tuple[RunningServer, RawPeer]]:
+    """A peer that has asked for some minutes of audio, as fast as it is made."""
+    config = tone_config(send_stall_ms=int(STALL_S * 1_000), send_buffer_bytes=65_536)
+    async with running_server(config) as server:
+        before = held(server.house)
+        async with raw_peer(server) as peer:
+            asked = {"text": TEXT, "format": FORMAT, "lead_ms": None}
+            if way == "websocket":
+                await peer.upgrade()
+                await peer.say({"type": "configure", "format": FORMAT, "lead_ms": None})
+                await peer.say({"type": "text", "text": TEXT}, {"type": "end"})
+            else:
+                await peer.post(msgspec.json.encode({**asked, "stream": way == "stream"}))
+            yield server, peer
+        await settled(server.house, before)
+
+
+def is_whole(heard: bytes, way: str) -> bool:
+    if way == "websocket":
+        return b'"ended"' in heard
+    if way == "stream":
+        return heard.endswith(b"0\r\n\r\n")
+    head, _, body = heard.partition(b"\r\n\r\n")
+    return b"content-length: %d\r\n" % len(body) in head + b"\r\n"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("sip_s", [5.0, 1.0, 0.1])
+async def test_a_player_gets_everything(way: str, sip_s: float) -> None:
+    async with listener(way) as (_, peer):
+        heard = await peer.reader.read(1)
+        begun = now()
+        while not is_whole(heard, way):
+            # What it has taken it plays, and takes no more meanwhile.
+            sip = await peer.reader.readexactly(1)
+            while len(sip) < sip_s * BYTES_PER_S and not is_whole(heard + sip, way):
+                sip += await peer.reader.read(int(sip_s * BYTES_PER_S) - len(sip))
+            heard += sip
+            await asyncio.sleep(len(sip) / BYTES_PER_S)
+        assert now() - begun > 60
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_who_takes_nothing_is_cut_off_when_it_has_nothing_left_to_play(way: str) -> None:
+    """What is on its way to it then is what the buffers hold: a few seconds, and not the minutes that were asked for."""
+    async with listener(way) as (server, peer):
+        await peer.reader.read(1)
+        peer.stop_reading()
+        begun = now()
+        while server.house.admission.connections:  # nobody announces it
+            await asyncio.sleep(0.1)
+            assert now() - begun < 20 + STALL_S
+        assert now() - begun > STALL_S

@@ -74,7 +74,7 @@ BAD_PARAMETERS: list[tuple[Message, str, int, str, str]] = [
     ({"timestamps": "yes"}, "invalid_value", 422, "timestamps", ""),
     ({"lead_ms": -1}, "invalid_value", 422, "lead_ms", ""),
     ({"format": "mp3"}, "invalid_value", 422, "format", ""),
-    ({"format": {"codec": "ogg"}}, "invalid_value", 422, "format.codec", "pcm_s16le, wav, mp3"),
+    ({"format": {"codec": "ogg"}}, "invalid_value", 422, "format.codec", "pcm_s16le, wav, mulaw"),
     ({"format": {"sample_rate": 7}}, "invalid_value", 422, "format.sample_rate", ""),
     ({"format": {"sample_rate": 8_001}}, "unsupported", 422, "format.sample_rate", "8000"),
     (

@@ -211,6 +211,7 @@ def bench_group(context: click.Context, quick: bool, model: str, file: Path | No
 @click.option(
     "--target", "url", help="Gateway to compare, as http://host:port; without it, one of its own."
 )
+@click.option("--key", help="Shown to the target as Authorization: Bearer, and written nowhere.")
 @click.option(
     "--full", is_flag=True, help="Half an hour instead of three minutes: narrower intervals."
 )
@@ -225,15 +226,16 @@ def bench_group(context: click.Context, quick: bool, model: str, file: Path | No
     show_default=True,
     help="Directory for results.json and report.html.",
 )
-def compare_command(url: str | None, full: bool, model: str, seed: int, directory: Path) -> None:
+def compare_command(
+    url: str | None, key: str | None, full: bool, model: str, seed: int, directory: Path
+) -> None:
     """Measure HTTP against WebSocket, and say which claims about them hold."""
     with bench_extra():
         from gateway.bench.compare.command import compare
         from gateway.bench.compare.plan import DEFAULT, FULL
 
-    compare(
-        msgspec.structs.replace(FULL if full else DEFAULT, model=model, seed=seed), url, directory
-    )
+    plan = msgspec.structs.replace(FULL if full else DEFAULT, model=model, seed=seed)
+    compare(plan, url, directory, key)
 
 
 ResultFile = click.Path(dir_okay=False, path_type=Path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,25 +14,41 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.bench.compare import command
-from gateway.bench.compare.claims import barge_in, first_byte, spending, unmeasured
+from gateway.bench.compare.claims import barge_in, first_byte, pieces, spending
+from gateway.bench.compare.glossary import defined
 from gateway.bench.compare.harness import Run
+from gateway.bench.compare.lab import Lab
 from gateway.bench.compare.plan import Plan
 from gateway.bench.compare.report import report
 from gateway.bench.compare.results import VERSION, Comparison, Verdict
 from gateway.bench.compare.table import table, warnings
-from gateway.bench.compare.target import TargetFailed, target_at
+from gateway.bench.compare.target import TargetFailed, counter, target_at
+from gateway.bench.instruments.timeline import clock
+from gateway.bench.subjects import layouts
 from gateway.cli import main
 from tests.support.answering import answering
 
-TINY = Plan("tiny", repeats=2, model="tone", utterances=4, window_s=0.2, barge_ins=2, connections=4)
+TINY = Plan(
+    "tiny",
+    repeats=1,
+    model="tone",
+    utterances=4,
+    pieces=1,
+    pieces_slow=1,
+    window_s=0.2,
+    barge_ins=2,
+    hang_ups=1,
+    connections=4,
+)
 QUESTIONS = (
     first_byte.SUCCESSIVE,
-    unmeasured.CHUNK_SIZE,
     spending.QUESTION,
+    pieces.DELIVERY,
     barge_in.QUESTION,
 )
 
-pytestmark = pytest.mark.socket
+# The whole comparison is one fixture, whose time counts for the first test that asks for it.
+pytestmark = [pytest.mark.socket, pytest.mark.timeout(60)]
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +60,46 @@ def result() -> Comparison:
 
 @pytest.mark.slow
 def test_every_question_gets_its_row(result: Comparison) -> None:
-    assert [claim.number for claim in result.claims] == [1, 6, 7, 10]
+    assert [claim.number for claim in result.claims] == [1, 7, 9, 10]
     assert result.version == VERSION
     assert result.is_complete
     for claim in result.claims:
         assert claim.failures == {}
-        assert (claim.utterances > 0) == (claim.health is not None) == (claim.number != 6)
+        assert claim.utterances > 0
+        assert claim.health is not None
+        assert claim.seconds > 0
+        assert claim.rule
     (ways,) = [claim for claim in result.claims if claim.number == 7]
     assert {one.way for one in ways.judgement.figures} == {
         spending.BINARY,
         spending.BASE64,
         spending.HTTP,
     }
+
+
+@pytest.mark.slow
+def test_the_slow_engine_decides_between_deliveries(result: Comparison) -> None:
+    (found,) = [claim for claim in result.claims if claim.number == 9]
+    later = {
+        one.way: one.value
+        for one in found.judgement.figures
+        if one.quantity == pieces.DELIVERY_LATER
+    }
+
+    assert len(later) == len(pieces.ENGINES) * len(pieces.ROUTES)
+    # A first segment of two seconds and more, made at 0.3 of real time, and nothing of it sent before.
+    assert all(ms > 100 for way, ms in later.items() if way.startswith(pieces.SLOW))
+
+
+@pytest.mark.slow
+def test_every_figure_is_defined_on_the_page(result: Comparison) -> None:
+    page = report(result)
+
+    for claim in result.claims:
+        for one in claim.judgement.figures:
+            name = defined(one.quantity)
+            assert name is not None, one.quantity
+            assert f'<th scope="row">{escape(name)}</th>' in page
 
 
 @pytest.mark.slow
@@ -108,8 +153,9 @@ def test_what_was_not_reached_is_in_the_result_all_the_same() -> None:
     assert "INCOMPLETE" in table(unreached)
 
 
-def compare(url: str, directory: Path) -> Result:
-    return CliRunner().invoke(main, ["bench", "compare", "--target", url, "-o", str(directory)])
+def compare(url: str, directory: Path, *more: str) -> Result:
+    asked = ["bench", "compare", "--target", url, "-o", str(directory), *more]
+    return CliRunner().invoke(main, asked)
 
 
 def assert_one_line(ran: Result, *words: str) -> None:
@@ -130,6 +176,35 @@ def test_a_target_that_is_something_else_is_one_line(tmp_path: Path) -> None:
     nothing = b"HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\nnot here\n"
     with answering(nothing) as url:
         assert_one_line(compare(url, tmp_path), "does not speak", "refused 404", "not here")
+
+
+KEY = "a-key-for-nobody-else"
+
+
+def test_the_key_is_shown_to_the_target(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+    with answering(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n", asked) as url:
+        ran = compare(url, tmp_path, "--key", KEY)
+    assert_one_line(ran, "refused 401")
+    assert f"authorization: Bearer {KEY}".encode() in asked[0]
+    assert KEY not in ran.output
+
+
+@pytest.mark.asyncio
+async def test_every_request_carries_the_key() -> None:
+    """Speech over both protocols, and the look at the counters."""
+    asked: list[bytes] = []
+    with answering(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n", asked) as url:
+        target = target_at(url, KEY)
+        lab = Lab(target, TINY, layouts()[0], is_own=False)
+        for client in (lab.http(), lab.websocket()):
+            await client.speak(lab.unpaced("Hello."), clock())
+            client.close()
+        assert await counter(target, "anything") is None
+    assert len(asked) == 3
+    for request in asked:
+        assert f"authorization: bearer {KEY}" in request.decode().lower()
+    assert KEY not in repr(target)
 
 
 def test_a_target_that_hangs_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.bench.compare.claims.smoothing import CHUNK
+from gateway.bench.compare.claims.smoothing import CADENCE
 from gateway.bench.compare.plan import Plan
 from gateway.bench.compare.results import (
     VERSION,
@@ -84,7 +84,7 @@ def diff(*words: str | Path) -> Result:
         ("s/s", "throughput", 0.7, Judged.WORSE),
         ("s/s", "throughput", 1.3, Judged.BETTER),
         ("characters", "characters per segment", 1.3, Judged.CHANGED),
-        ("ms", CHUNK, 1.3, Judged.CHANGED),
+        ("ms", CADENCE, 1.3, Judged.CHANGED),
         ("ms", "later than warm WebSocket", 1.3, Judged.CHANGED),
         ("ms", "time to first byte", 1.0, Judged.ALIKE),
     ],

@@ -10,7 +10,7 @@ import pytest
 from gateway.bench.instruments.http import HttpClient
 from gateway.bench.instruments.metrics import measure
 from gateway.bench.instruments.timeline import Codec, Failure, Form, Timeline, Wire, clock
-from gateway.bench.instruments.utterance import Client, whole
+from gateway.bench.instruments.utterance import Client, Piece, Utterance, whole
 from gateway.bench.instruments.websocket import WebSocketClient
 from gateway.bench.link import Conditions, Link
 from gateway.bench.workload import drive
@@ -40,6 +40,17 @@ def clients(port: int) -> dict[str, Client]:
 
 def audio(timeline: Timeline) -> bytes:
     return b"".join(payload.data for payload in timeline.payloads)
+
+
+async def test_a_flush_is_sent_where_the_text_says_so(server: RunningServer) -> None:
+    """Over HTTP there is no such word, and the text is the same."""
+    utterance = Utterance((Piece(0.0, "The ferry leaves ", flush=True), Piece(0.0, "at seven.")))
+    for wire, client in clients(server.port).items():
+        timeline = await client.speak(utterance, clock())
+        client.close()
+        assert timeline.trouble is None
+        assert "".join(sent.text for sent in timeline.sent) == utterance.text
+        assert len(timeline.messages("flushed")) == (wire != "http")
 
 
 @pytest.mark.parametrize(

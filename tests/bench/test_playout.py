@@ -12,6 +12,7 @@ from gateway.bench.instruments.playout import (
     cadence_errors,
     leads,
     play,
+    regrouped,
     required_delay,
     start_with_prebuffer,
 )
@@ -122,3 +123,31 @@ def test_a_prebuffer_never_makes_the_start_earlier(arrivals: list[Arrival], preb
 def test_a_lead_holds_the_piece_that_came(arrivals: list[Arrival]) -> None:
     for lead, (_, duration) in zip(leads(arrivals), arrivals, strict=True):
         assert lead >= duration
+
+
+def test_the_same_stream_in_other_pieces() -> None:
+    """Each piece is there when its last part is; what is left over is one more."""
+    assert regrouped(STEADY, [10, 30]) == [
+        Arrival(100, 10),
+        Arrival(120, 30),
+        Arrival(140, 20),
+    ]
+    assert regrouped(STEADY, [50, 50]) == [Arrival(140, 50), Arrival(140, 10)]
+    assert regrouped([Arrival(100, 60)], [20, 20, 20]) == [Arrival(100, 20)] * 3
+
+
+@given(arrivals_of_any_kind)
+def test_regrouping_into_its_own_pieces_changes_nothing(arrivals: list[Arrival]) -> None:
+    assert regrouped(arrivals, [arrival.duration for arrival in arrivals]) == arrivals
+
+
+@given(arrivals_of_any_kind, st.lists(st.integers(1, 300), max_size=20))
+def test_regrouping_loses_no_audio_and_brings_none_forward(
+    arrivals: list[Arrival], durations: list[int]
+) -> None:
+    pieces = regrouped(arrivals, durations)
+    assert sum(piece.duration for piece in pieces) == sum(a.duration for a in arrivals)
+    for piece, end in zip(pieces, accumulate(piece.duration for piece in pieces), strict=True):
+        there = sum(a.duration for a in arrivals if a.at <= piece.at)
+        before = sum(a.duration for a in arrivals if a.at < piece.at)
+        assert before < end <= there

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.mutants import cleanup, segmenter, session, shell
+from tests.mutants import cleanup, compare, segmenter, session, shell
 
-PLANTED = (*session.BUGS, *segmenter.BUGS, *cleanup.BUGS, *shell.BUGS)
+PLANTED = (*session.BUGS, *segmenter.BUGS, *cleanup.BUGS, *shell.BUGS, *compare.BUGS)

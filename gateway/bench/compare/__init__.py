@@ -6,5 +6,6 @@
 
 A claim is measured `Plan.repeats` times. One repeat gives a `Sample`: for each way (a protocol and how it is used) and
 each quantity its values. `judge` sees nothing but these samples, so verdicts are tested with plain numbers. A verdict needs
-intervals that are apart: what they do not decide is `undecided`, and so is a claim that cannot be measured.
+intervals that are apart: what they do not decide is `undecided`. Each claim has its rule written down, in the report and in
+docs/benchmarks/method.md, and so has each figure its meaning (`glossary`).
 """

@@ -21,12 +21,13 @@ INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
 
 
-def compare(plan: Plan, url: str | None, directory: Path) -> None:
+def compare(plan: Plan, url: str | None, directory: Path, key: str | None = None) -> None:
     """Measure, print the table, and write results.json and report.html into `directory`, also when interrupted.
+    `key` is shown to the target and written nowhere.
 
     Raises ClickException when the target cannot be compared.
     """
-    run = Run(plan, url)
+    run = Run(plan, url, key=key)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:

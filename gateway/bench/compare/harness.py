@@ -29,17 +29,23 @@ OnStep = Callable[[str], None]
 
 def steps(plan: Plan, questions: Sequence[Question] = QUESTIONS) -> int:
     """How many steps a run has."""
-    return sum(plan.repeats for question in questions if question.measure is not None)
+    return plan.repeats * len(questions)
 
 
 class Run:
     """A comparison under way. `result` may be asked for at any time, of what there is by then."""
 
     def __init__(
-        self, plan: Plan, url: str | None, questions: Sequence[Question] = QUESTIONS
+        self,
+        plan: Plan,
+        url: str | None,
+        questions: Sequence[Question] = QUESTIONS,
+        *,
+        key: str | None = None,
     ) -> None:
         self._plan = plan
         self._url = url
+        self._key = key
         self._claims: list[Claim] = []
         self._begun = time.monotonic()
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -49,7 +55,7 @@ class Run:
 
     async def run(self, on_step: OnStep) -> None:
         """Measure everything. Raises SubjectFailed or TargetFailed; what was measured by then stays."""
-        with harness_on(self._layout), _target(self._url, self._layout) as target:
+        with harness_on(self._layout), _target(self._url, self._key, self._layout) as target:
             await check(target, self._plan.model)
             lab = Lab(target, self._plan, self._layout, is_own=self._url is None)
             try:
@@ -65,15 +71,17 @@ class Run:
     async def _answer(self, question: Question, lab: Lab, on_step: OnStep) -> None:
         samples: list[Sample] = []
         lab.renew()
+        begun = time.monotonic()
         try:
-            if question.measure is not None:
-                for repeat in range(self._plan.repeats):
-                    on_step(f"{question.number:>2} {question.claim[:40]}")
-                    chance = Random(f"{self._plan.seed}/{question.number}/{repeat}")
-                    samples.append(await question.measure(lab, chance))
+            for repeat in range(self._plan.repeats):
+                on_step(f"{question.number:>2} {question.claim[:40]}")
+                chance = Random(f"{self._plan.seed}/{question.number}/{repeat}")
+                samples.append(await question.measure(lab, chance))
         finally:
             lab.close()
-            self._claims.append(_claim(question, samples, lab))
+            claim = answered(question, samples, lab)
+            seconds = time.monotonic() - begun
+            self._claims.append(msgspec.structs.replace(claim, seconds=seconds))
             lab.forget()
 
     def result(self) -> Comparison:
@@ -99,23 +107,28 @@ class Run:
 
 
 @contextmanager
-def _target(url: str | None, layout: Layout) -> Iterator[Target]:
+def _target(url: str | None, key: str | None, layout: Layout) -> Iterator[Target]:
     if url is not None:
-        yield target_at(url)
+        yield target_at(url, key)
         return
     with own_target(layout) as target:
         yield target
 
 
 def _row(question: Question, judgement: Judgement) -> Claim:
-    return Claim(question.number, question.claim, question.made_in, question.method, judgement)
+    return Claim(
+        question.number,
+        question.claim,
+        question.made_in,
+        question.method,
+        judgement,
+        rule=question.rule,
+    )
 
 
-def _claim(question: Question, samples: Sequence[Sample], lab: Lab) -> Claim:
+def answered(question: Question, samples: Sequence[Sample], lab: Lab) -> Claim:
     """The row of a question. Too many failures leave it undecided, whatever the others say."""
     row = _row(question, question.judge(samples))
-    if question.measure is None:
-        return row
     if sum(lab.failures.values()) > FAILED_SHARE_MAX * lab.utterances:
         judged = msgspec.structs.replace(
             row.judgement,

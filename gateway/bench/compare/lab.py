@@ -10,7 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -22,7 +30,7 @@ from gateway.bench.instruments.http import HttpClient
 from gateway.bench.instruments.metrics import Metrics, measure
 from gateway.bench.instruments.stats import percentile
 from gateway.bench.instruments.timeline import Timeline, Trouble, clock
-from gateway.bench.instruments.utterance import Client, Utterance
+from gateway.bench.instruments.utterance import Client, Piece, Utterance
 from gateway.bench.instruments.websocket import WebSocketClient
 from gateway.bench.subjects import Layout
 
@@ -46,7 +54,8 @@ class Lab:
         self.failures: Counter[str] = Counter()
         self._clients: list[Client] = []
         self._layout = layout
-        self._is_own = is_own
+        self.is_own = is_own
+        self._model: str | None = None
         self._in_a_row = 0
         self._lags_s: list[float] = []
         self._counts_from = 0.0
@@ -54,13 +63,13 @@ class Lab:
 
     def http(self) -> Client:
         """A client of its own over HTTP."""
-        client = HttpClient(self.target.http_url)
-        self._clients.append(client)
-        return client
+        return self._kept(HttpClient(self.target.http_url, headers=self.target.headers))
 
-    def websocket(self, query: str = "") -> WebSocketClient:
+    def websocket(self, query: str = "") -> Client:
         """A client of its own over WebSocket."""
-        client = WebSocketClient(self.target.ws_url + query)
+        return self._kept(WebSocketClient(self.target.ws_url + query, headers=self.target.headers))
+
+    def _kept(self, client: Client) -> Client:
         self._clients.append(client)
         return client
 
@@ -69,20 +78,49 @@ class Lab:
         while self._clients:
             self._clients.pop().close()
 
+    @asynccontextmanager
+    async def clients(
+        self, makers: Mapping[str, Callable[[], Client]]
+    ) -> AsyncIterator[dict[str, Client]]:
+        """A client of each kind, which has spoken a word on its connection; they are closed with the block."""
+        clients = {way: make() for way, make in makers.items()}
+        try:
+            for client in clients.values():
+                await client.speak(self.unpaced("Hello."), clock())
+            yield clients
+        finally:
+            for client in clients.values():
+                client.close()
+
+    def unpaced(
+        self, text: str, language: str = "en", parameters: Mapping[str, object] | None = None
+    ) -> Utterance:
+        """A complete text, to be sent as fast as it can be unless `parameters` say otherwise."""
+        asked = {"lead_ms": None, "model": self.model, "language": language, **(parameters or {})}
+        return Utterance((Piece(0.0, text),), parameters=asked)
+
+    @property
+    def model(self) -> str:
+        """Who speaks at the present target."""
+        return self.plan.model if self._model is None else self._model
+
     @contextmanager
-    def fresh(self) -> Iterator[None]:
-        """For the block, `target` is a gateway that nobody has used, where it is the benchmark's own."""
-        if not self._is_own:
+    def fresh(
+        self, settings: Mapping[str, str] | None = None, model: str | None = None
+    ) -> Iterator[None]:
+        """For the block, `target` is a gateway that nobody has used, where it is the benchmark's own, with `settings`
+        (environment variables) and speaking with `model`."""
+        if not self.is_own:
             yield
             return
         usual = self.target
-        with own_target(self._layout) as unused:
-            self.target = unused
+        with own_target(self._layout, settings) as unused:
+            self.target, self._model = unused, model
             self.forget()
             try:
                 yield
             finally:
-                self.target = usual
+                self.target, self._model = usual, None
         self.forget()
 
     def renew(self) -> None:

@@ -16,7 +16,8 @@ Judge = Callable[[Sequence[Sample]], Judgement]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A claim, and how it is answered. `measure` takes one repeat, with chance of its own; None = it cannot be measured.
+    """A claim, and how it is answered. `rule` says which figures make which verdict, beforehand. `measure` takes one
+    repeat, with chance of its own.
 
     `judge` is a pure function of all repeats, of which there may be none.
     """
@@ -25,5 +26,6 @@ class Question:
     claim: str
     made_in: str
     method: str
-    measure: Measure | None
+    rule: str
+    measure: Measure
     judge: Judge

@@ -6,6 +6,7 @@ import re
 from html import escape
 from itertools import groupby
 
+from gateway.bench.compare.glossary import DEFINITIONS, defined
 from gateway.bench.compare.plots import svg
 from gateway.bench.compare.results import Claim, Comparison, Figure, Verdict
 from gateway.bench.compare.samples import short
@@ -69,7 +70,7 @@ def report(result: Comparison) -> str:
         f'<div class="wide"><table><tr><th></th><th>claim</th><th>verdict</th></tr>{rows}</table></div>'
         "<p>Values are medians; the interval behind each is its 95 % bootstrap interval over repeats. A verdict needs "
         "intervals that are apart. A percentile is given from 10/(1−p) values on. Times count from the intended start.</p>"
-        f"{''.join(map(_section, result.claims))}</body></html>\n"
+        f"{''.join(map(_section, result.claims))}{_glossary(result)}</body></html>\n"
     )
 
 
@@ -87,8 +88,19 @@ def _section(claim: Claim) -> str:
     return (
         f'<section id="claim-{claim.number}"><h2>{claim.number}. {escape(claim.claim)}</h2><p>{_verdict(claim)}<br>'
         f'{escape(judgement.answer)}</p>{pictures}{_figures(claim)}<p class="faint">Claimed: '
-        f"{escape(claim.made_in)}<br>Method: {_prose(claim.method)}{_health(claim)}</p></section>"
+        f"{escape(claim.made_in)}<br>Method: {_prose(claim.method)}<br>Rule: {_prose(claim.rule)}{_health(claim)}</p></section>"
     )
+
+
+def _glossary(result: Comparison) -> str:
+    """A sentence for each figure that the page has."""
+    named = {defined(one.quantity) for claim in result.claims for one in claim.judgement.figures}
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{_prose(meaning)}</td></tr>'
+        for name, meaning in DEFINITIONS.items()
+        if name in named
+    )
+    return f'<section id="figures"><h2>The figures</h2><div class="wide"><table>{rows}</table></div></section>'
 
 
 def _prose(text: str) -> str:

@@ -25,8 +25,9 @@ class Verdict(StrEnum):
 class Figure(msgspec.Struct, frozen=True):
     """One quantity of one way: the median of `n` values and its 95 % bootstrap interval over repeats.
 
-    `percentiles` holds those that `n` is enough for. A count or a mean over a whole repeat has none. `repeats` are all
-    values, those of each repeat apart, so that two results can be compared.
+    `percentiles` holds those that `n` is enough for. A count or a mean over a whole repeat has none. `histogram` holds the
+    values of a latency in HdrHistogram's compressed base64 form (microseconds), which merges with those of other runs.
+    `repeats` are all values, those of each repeat apart, so that two results can be compared; of a mean they are the means.
     """
 
     way: str
@@ -38,6 +39,7 @@ class Figure(msgspec.Struct, frozen=True):
     high: float
     percentiles: dict[str, float] = {}
     repeats: list[list[float]] = []
+    histogram: str = ""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -80,7 +82,8 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """One row. `failures` are utterances that failed, each as often as it happened; they are in no figure."""
+    """One row. `rule` says beforehand which figures make which verdict, `seconds` how long all
+    repeats took. `failures` are utterances that failed, each as often as it happened; they are in no figure."""
 
     number: int
     claim: str
@@ -90,6 +93,8 @@ class Claim(msgspec.Struct, frozen=True):
     health: Health | None = None
     failures: dict[str, int] = {}
     utterances: int = 0
+    rule: str = ""
+    seconds: float = 0.0
 
 
 class Comparison(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import groupby
 
 from gateway.bench.compare.results import Claim, Comparison
 from gateway.bench.compare.samples import short
@@ -39,10 +40,13 @@ def _claim(claim: Claim) -> list[str]:
     head = f"{claim.number:>2}. {claim.claim}"
     verdict = f"    → {judgement.verdict.upper()}"
     said = textwrap.wrap(judgement.answer, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
-    rows = [
-        f"{INDENT}{one.quantity:<32.32} {one.way:<30.30} {short(one.value):>9} {one.unit:<12} "
-        f"{short(one.low)} to {short(one.high)}, n = {one.n}"
-        for one in judgement.figures
-    ]
+    rows = []
+    for quantity, group in groupby(judgement.figures, lambda one: one.quantity):
+        rows.append(f"{INDENT}{quantity}")
+        rows += [
+            f"{INDENT}  {one.way:<46.46} {short(one.value):>9} {one.unit:<12} "
+            f"{short(one.low)} to {short(one.high)}, n = {one.n}"
+            for one in group
+        ]
     failed = [f"{INDENT}failed: {count} × {what}" for what, count in claim.failures.items()]
     return [head, verdict, *said, *rows, *failed]

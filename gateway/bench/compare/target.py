@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from gateway.bench.instruments.http import HttpClient
 from gateway.bench.instruments.metrics import measure
@@ -30,12 +30,18 @@ class TargetFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where it listens. `pid` is None where its process cannot be looked at."""
+    """Where it listens. `pid` is None where its process cannot be looked at. `key` is shown to it and to nobody else."""
 
     host: str
     port: int
     pid: int | None = None
     is_tls: bool = False
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries."""
+        return {"authorization": f"Bearer {self.key}"} if self.key else {}
 
     @property
     def origin(self) -> str:
@@ -54,13 +60,16 @@ class Target:
 
 
 @contextmanager
-def own_target(layout: Layout) -> Iterator[Target]:
-    """A gateway with its defaults, ended with the block. Raises SubjectFailed."""
-    with running_gateway(layout) as gateway:
+def own_target(layout: Layout, settings: Mapping[str, str] | None = None) -> Iterator[Target]:
+    """A gateway with its defaults but for `settings` (environment variables), ended with the block.
+
+    Raises SubjectFailed.
+    """
+    with running_gateway(layout, settings) as gateway:
         yield Target(gateway.host, gateway.port, gateway.pid)
 
 
-def target_at(url: str) -> Target:
+def target_at(url: str, key: str | None = None) -> Target:
     """The target of a URL such as http://host:8080. Raises TargetFailed when it is none."""
     try:
         parts = urlsplit(url)
@@ -69,7 +78,7 @@ def target_at(url: str) -> Target:
         raise TargetFailed(f"{url} is no http:// or https:// URL") from None
     if not parts.hostname:
         raise TargetFailed(f"{url} names no host")
-    return Target(parts.hostname, port, is_tls=parts.scheme == "https")
+    return Target(parts.hostname, port, is_tls=parts.scheme == "https", key=key)
 
 
 async def check(target: Target, model: str) -> None:
@@ -83,8 +92,8 @@ async def check(target: Target, model: str) -> None:
 
 async def _check(target: Target, model: str) -> None:
     clients: tuple[Client, ...] = (
-        HttpClient(target.http_url, patience_s=PATIENCE_S),
-        WebSocketClient(target.ws_url, patience_s=PATIENCE_S),
+        HttpClient(target.http_url, headers=target.headers, patience_s=PATIENCE_S),
+        WebSocketClient(target.ws_url, headers=target.headers, patience_s=PATIENCE_S),
     )
     for client in clients:
         trouble = measure(await client.speak(whole("Hello.", model=model), clock())).trouble
@@ -105,7 +114,8 @@ async def counter(target: Target, name: str) -> float | None:
 
 def _counter(target: Target, name: str) -> float | None:
     try:
-        with urlopen(f"{target.origin}/metrics", timeout=PATIENCE_S) as answer:  # noqa: S310 - http(s) only, see target_at
+        request = Request(f"{target.origin}/metrics", headers=target.headers)  # noqa: S310 - http(s) only, see target_at
+        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
             text = answer.read().decode()
             lines = [line for line in text.splitlines() if not line.startswith("#")]
             samples = (line.rpartition(" ") for line in lines)

@@ -7,15 +7,15 @@ from enum import StrEnum
 
 import msgspec
 
-from gateway.bench.compare.claims.smoothing import CHUNK
+from gateway.bench.compare.claims.smoothing import CADENCE
 from gateway.bench.compare.results import Figure
 from gateway.bench.compare.samples import ROUNDS, SEED
 from gateway.bench.diff.reading import Run
 from gateway.bench.instruments.stats import Interval, change_of_medians
 
-LOWER_IS_BETTER = frozenset({"ms", "s", "bytes", "KiB", "frames"})
-HIGHER_IS_BETTER = frozenset({"s/s"})
-WITHOUT_DIRECTION = frozenset({CHUNK})
+LOWER_IS_BETTER = frozenset({"ms", "s", "bytes", "KiB", "frames", "stalls"})
+HIGHER_IS_BETTER = frozenset({"s/s", "utterances/s", "%"})
+WITHOUT_DIRECTION = frozenset({CADENCE})
 """Quantities that are neither good nor bad, whatever their unit."""
 RELATION = "later"
 """In the name of what compares two ways in one run; what is good in it depends on whom one asks."""

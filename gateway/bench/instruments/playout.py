@@ -92,6 +92,24 @@ def start_with_prebuffer(
     )
 
 
+def regrouped(arrivals: Sequence[Arrival], durations: Sequence[float]) -> list[Arrival]:
+    """The same stream in pieces of other durations: each is there when the last of it is.
+
+    What the durations leave over makes a last piece; pieces beyond the end of the stream are left out. Durations should
+    be integers (bytes, samples): sums of fractions miss the borders.
+    """
+    found: list[Arrival] = []
+    ends = list(accumulate(durations))
+    there = begun = 0.0
+    for at, duration in arrivals:
+        there += duration
+        while len(found) < len(ends) and ends[len(found)] <= there:
+            end = ends[len(found)]
+            found.append(Arrival(at, end - begun))
+            begun = end
+    return [*found, Arrival(arrivals[-1].at, there - begun)] if there > begun else found
+
+
 def required_delay(arrivals: Sequence[Arrival]) -> float:
     """B*: the smallest delay after the first arrival with which playback never stalls; 0 for no arrivals."""
     delay = played = 0.0

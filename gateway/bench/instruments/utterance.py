@@ -13,10 +13,12 @@ PATIENCE_S = 10.0
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """Text that is there `at_s` after the intended start."""
+    """Text that is there `at_s` after the intended start. With `flush` the client says that it shall be spoken now, where
+    its protocol has a word for that."""
 
     at_s: float
     text: str
+    flush: bool = False
 
 
 class Consumer(msgspec.Struct, frozen=True):

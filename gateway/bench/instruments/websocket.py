@@ -85,6 +85,8 @@ class WebSocketClient:
                 return
             timeline.sent.append(Sent(clock(), piece.text))
             connection.say("text", {"text": piece.text})
+            if piece.flush:
+                connection.say("flush")
         timeline.text_ended = clock()
         connection.say("end")
 

@@ -6,9 +6,9 @@ from gateway.bench.compare.claims import (
     barge_in,
     first_byte,
     incremental,
+    pieces,
     smoothing,
     spending,
-    unmeasured,
     whole_text,
 )
 from gateway.bench.compare.question import Question
@@ -19,10 +19,10 @@ QUESTIONS: tuple[Question, ...] = (
     whole_text.QUESTION,
     incremental.QUESTION,
     incremental.BUFFERING,
-    unmeasured.CHUNK_SIZE,
+    pieces.CHUNK_SIZE,
     spending.QUESTION,
     smoothing.QUESTION,
-    unmeasured.PROGRESSIVE,
+    pieces.DELIVERY,
     barge_in.QUESTION,
     spending.COST,
 )

@@ -16,8 +16,7 @@ from gateway.bench.compare.samples import (
     is_no_more_than,
     told,
 )
-from gateway.bench.instruments.timeline import clock
-from gateway.bench.instruments.utterance import Utterance, whole
+from gateway.bench.instruments.utterance import Client
 from gateway.bench.workload.corpus import load
 
 TTFB = "time to first byte"
@@ -32,24 +31,19 @@ SLACK_S = 0.002
 SLACK_SHARE = 0.25
 
 
-def unpaced(lab: Lab, text: str, language: str = "en") -> Utterance:
-    """A complete text, to be sent as fast as it can be."""
-    return whole(text, model=lab.plan.model, language=language, lead_ms=None)
-
-
 async def measure_successive(lab: Lab, chance: Random) -> Sample:
     """Each text in three ways, in shuffled order, so that whatever else the machine does befalls all alike."""
     short = [line for line in load(["en"]) if len(line.text) < SHORT_CHARS]
-    clients = {COLD: lab.http(), KEPT: lab.http(), WARM: lab.websocket()}
+    clients: dict[str, Client] = {COLD: lab.http(), KEPT: lab.http(), WARM: lab.websocket()}
     sample: Sample = {(way, TTFB): [] for way in (COLD, KEPT, OPENED, WARM)}
     sample[COLD, LATER] = []
     sample[KEPT, LATER] = []
-    await clients[KEPT].speak(unpaced(lab, "Hello."), clock())
+    await lab.in_turn(clients[KEPT], [lab.unpaced("Hello.")])
     for number, line in enumerate(chance.choices(short, k=lab.plan.utterances)):
         heard: dict[str, float] = {}
         for way in chance.sample(list(clients), k=len(clients)):
             for metrics in await lab.in_turn(
-                clients[way], [unpaced(lab, line.text)], cold=way == COLD
+                clients[way], [lab.unpaced(line.text)], cold=way == COLD
             ):
                 assert metrics.ttfb_s is not None
                 heard[OPENED if way == WARM and not number else way] = metrics.ttfb_s
@@ -126,6 +120,8 @@ SUCCESSIVE = Question(
     "Short English turns, one after the other, each in three ways in shuffled order: HTTP with a new connection for each, HTTP on one kept "
     "connection, one context after the other on one WebSocket. From the intended start to the first byte of audio; for a "
     "new connection this includes connecting. Differences are taken text by text.",
+    "It holds if HTTP is later on new and on kept connections, by the interval of the differences; it holds when only on one "
+    "of them; it does not hold if it is sooner on both.",
     measure_successive,
     judge_successive,
 )
@@ -137,14 +133,12 @@ async def measure_length(lab: Lab, chance: Random) -> Sample:
     texts = {f"{n} words": " ".join(words[:n]) + "." for n in WORDS}
     order = [way for way in texts for _ in range(lab.plan.per_length)]
     chance.shuffle(order)
-    client = lab.http()
-    await client.speak(unpaced(lab, "Hello."), clock())
     sample: Sample = {(way, TTFB): [] for way in texts}
-    for way in order:
-        for metrics in await lab.in_turn(client, [unpaced(lab, texts[way])]):
-            assert metrics.ttfb_s is not None
-            sample[way, TTFB].append(metrics.ttfb_s)
-    client.close()
+    async with lab.clients({KEPT: lab.http}) as clients:
+        for way in order:
+            for metrics in await lab.in_turn(clients[KEPT], [lab.unpaced(texts[way])]):
+                assert metrics.ttfb_s is not None
+                sample[way, TTFB].append(metrics.ttfb_s)
     return sample
 
 
@@ -186,8 +180,10 @@ LENGTH = Question(
     "HTTP starts as soon as the first chunk is ready, whatever the length of the text.",
     "Guides of hosted services (Sarvam: the stream begins when the first chunk is ready).",
     f"One English text cut after {WORDS[0]} to {WORDS[-1]} words, each asked for several times in shuffled order on one kept "
-    "connection. From the intended start to the first byte of audio. It holds if none exceeds the shortest by more than "
-    "2 ms or a quarter.",
+    "connection. From the intended start to the first byte of audio.",
+    "It holds if no length exceeds the shortest by more than 2 ms or a quarter, the intervals included; it holds "
+    "when the text is no longer than the first ones that do not; it does not hold if the second already does and the longest "
+    "is clear of that.",
     measure_length,
     judge_length,
 )

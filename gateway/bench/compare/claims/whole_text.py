@@ -2,56 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
+from statistics import fmean
 
-from gateway.bench.compare.claims.first_byte import unpaced
 from gateway.bench.compare.lab import Lab
 from gateway.bench.compare.question import Question
 from gateway.bench.compare.results import Chart, Judgement, Verdict
-from gateway.bench.compare.samples import Sample, figures, told, total
+from gateway.bench.compare.samples import Sample, figures, slack, told, total
+from gateway.bench.instruments.metrics import Completeness
 from gateway.bench.instruments.timeline import Timeline, clock
 from gateway.bench.workload.corpus import load
 
 TTFA = "time to first audible sample"
 LAST = "time to last audio"
 SAME, PAIRS = "same audio", "pairs"
+COMPLETE = "complete utterances"
 LATER = "HTTP later than WebSocket"
 HTTP, SOCKET = "HTTP", "WebSocket"
-SLACK_MS = 2.0
-SLACK_SHARE = 0.05
 
 
 async def measure(lab: Lab, chance: Random) -> Sample:
     """Turns of all languages over both, in turn, on kept connections."""
     lines = chance.sample(load(), k=min(lab.plan.texts, len(load())))
-    clients = {HTTP: lab.http(), SOCKET: lab.websocket()}
-    ways = (HTTP, SOCKET, LATER)
-    sample: Sample = {(way, what): [] for way in ways for what in (TTFA, LAST)}
-    for client in clients.values():
-        await client.speak(unpaced(lab, "Hello."), clock())
-    same = pairs = 0
-    for line in lines:
-        utterance = unpaced(lab, line.text, line.language)
-        spoken: dict[str, Timeline] = {}
-        for way in chance.sample(list(clients), k=len(clients)):
-            spoken[way] = await clients[way].speak(utterance, clock())
-        judged = {way: lab.judge([timeline]) for way, timeline in spoken.items()}
-        if not all(judged.values()):
-            continue
-        for way, (metrics,) in judged.items():
-            assert metrics.ttfa_s is not None
-            sample[way, TTFA].append(metrics.ttfa_s)
-            sample[way, LAST].append(spoken[way].payloads[-1].at - spoken[way].intended)
-        for what in (TTFA, LAST):
-            sample[LATER, what].append(sample[HTTP, what][-1] - sample[SOCKET, what][-1])
-        pairs += 1
-        same += _audio(spoken[HTTP]) == _audio(spoken[SOCKET])
-    for client in clients.values():
-        client.close()
-    sample[SAME, PAIRS] = [float(same)]
-    sample[HTTP, PAIRS] = [float(pairs)]
+    sample: Sample = {(way, PAIRS): [0.0] for way in (SAME, HTTP)}
+    async with lab.clients({HTTP: lab.http, SOCKET: lab.websocket}) as clients:
+        for line in lines:
+            utterance = lab.unpaced(line.text, line.language)
+            spoken = {
+                way: await clients[way].speak(utterance, clock())
+                for way in chance.sample(list(clients), k=len(clients))
+            }
+            _compare(lab, spoken, sample)
     return sample
+
+
+def _compare(lab: Lab, spoken: Mapping[str, Timeline], sample: Sample) -> None:
+    """Add one text to the sample: whether it was complete in each way and, if it went well in both, how they differ."""
+    announced = spoken[SOCKET].announced
+    judged = {way: lab.judge([timeline]) for way, timeline in spoken.items()}
+    for way, found in judged.items():
+        if announced is None and way == HTTP:
+            continue  # Nobody says how long it should be.
+        is_whole = [
+            m.completeness is not None and is_complete(m.completeness, announced) for m in found
+        ]
+        sample.setdefault((way, COMPLETE), []).append(float(is_whole == [True]))
+    if not all(judged.values()):
+        return
+    for way, (metrics,) in judged.items():
+        assert metrics.ttfa_s is not None
+        sample.setdefault((way, TTFA), []).append(metrics.ttfa_s)
+        last = spoken[way].payloads[-1].at - spoken[way].intended
+        sample.setdefault((way, LAST), []).append(last)
+    for what in (TTFA, LAST):
+        later = sample[HTTP, what][-1] - sample[SOCKET, what][-1]
+        sample.setdefault((LATER, what), []).append(later)
+    sample[HTTP, PAIRS][0] += 1
+    sample[SAME, PAIRS][0] += _audio(spoken[HTTP]) == _audio(spoken[SOCKET])
+
+
+def is_complete(found: Completeness, announced: int | None) -> bool:
+    """Whether all text is accounted for, and announced = received = decoded. `announced` is what the WebSocket said the
+    same text has, for HTTP, which has no word for it."""
+    return found.is_complete and found.decoded == announced
 
 
 def _audio(timeline: Timeline) -> bytes:
@@ -61,18 +75,22 @@ def _audio(timeline: Timeline) -> bytes:
 def judge(repeats: Sequence[Sample]) -> Judgement:
     """HTTP may be later by 2 ms or 5 % in both times, and every sample must be the same."""
     first, last = figures(repeats, TTFA), figures(repeats, LAST)
-    shown = [*first.values(), *last.values()]
+    complete = figures(repeats, COMPLETE, "%", 100.0, statistic=fmean)
+    shown = [*first.values(), *last.values(), *complete.values()]
     if not (LATER in first and LATER in last):
         return Judgement(Verdict.UNDECIDED, "Not both protocols were measured.", shown)
     same, pairs = total(repeats, SAME, PAIRS), total(repeats, HTTP, PAIRS)
     said = (
         f"HTTP is later with the first audible sample by {told(first[LATER])}, with the last audio by "
-        f"{told(last[LATER])}. The audio was the same, byte for byte, in {same:.0f} of {pairs:.0f} pairs."
+        f"{told(last[LATER])}. The audio was the same, byte for byte, in {same:.0f} of {pairs:.0f} pairs. Complete: "
+        + ", ".join(f"{way} {one.value:.0f} %" for way, one in complete.items())
+        + "."
     )
-    allowed = [max(SLACK_MS, SLACK_SHARE * by_way[SOCKET].value) for by_way in (first, last)]
+    allowed = [slack(by_way[SOCKET]) for by_way in (first, last)]
+    is_whole = all(one.value == 100.0 for one in complete.values())
     level = [by_way[LATER].high <= ms for by_way, ms in zip((first, last), allowed, strict=True)]
     later = [by_way[LATER].low > ms for by_way, ms in zip((first, last), allowed, strict=True)]
-    if same < pairs or all(later):
+    if same < pairs or all(later) or not is_whole:
         verdict = Verdict.DOES_NOT_HOLD
     elif all(level):
         verdict = Verdict.HOLDS
@@ -93,8 +111,11 @@ QUESTION = Question(
     "With a complete text, HTTP loses nothing.",
     "The other side of the trade-off: one request, one stream, simplest.",
     "Turns of agents in five languages, each over both protocols in shuffled order, on kept connections, as fast as they can be sent. "
-    "It holds if HTTP is at most 2 ms or 5 % later with the first audible sample and with the last audio, and all samples "
-    "are the same.",
+    "To the first audible sample and to the last audio, the differences taken text by text; whether every sample and every "
+    "character is there, and whether the samples are the same.",
+    "It holds if HTTP is later by at most 2 ms or 5 % in both times, everything is complete and the audio the same; it holds "
+    "when only the beginning counts if the end alone is later by more; it does not hold if both are, or if anything is "
+    "missing or differs.",
     measure,
     judge,
 )

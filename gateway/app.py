@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from gateway import __version__
@@ -22,11 +22,15 @@ from gateway.core.vocabulary import Cleanup
 from gateway.engines.base import Engine, EngineInfo
 from gateway.engines.espeak import EspeakEngine
 from gateway.engines.tone import ToneEngine
+from gateway.fronts.described.asyncapi import asyncapi
+from gateway.fronts.described.openapi import openapi
 from gateway.fronts.http import SpeechOverHttp
 from gateway.fronts.segments import SegmentsOverHttp
 from gateway.fronts.system import (
+    Alive,
     JsonAnswer,
     MetricsOverHttp,
+    Voices,
     list_models,
     list_voices,
     nothing_here,
@@ -148,6 +152,11 @@ class Gateway:
         # What is no path at all, as in "OPTIONS *".
         self._starlette.router.default = nothing_here
 
+    @property
+    def routes(self) -> Sequence[BaseRoute]:
+        """What there is at which path, while the lifespan runs."""
+        return self._starlette.routes
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         await self._starlette(scope, receive, send)
@@ -164,9 +173,11 @@ class Gateway:
             watching.cancel()
 
     def _routes(self, house: House) -> list[Route | WebSocketRoute | Mount]:
-        voices = msgspec.Raw(msgspec.json.encode({"voices": list_voices(house.catalog)}))
+        voices = msgspec.Raw(msgspec.json.encode(Voices(tuple(list_voices(house.catalog)))))
         models = msgspec.Raw(msgspec.json.encode(list_models(house.catalog)))
-        alive = {"status": "alive", "version": __version__}
+        alive = Alive("alive", __version__)
+        asked = msgspec.Raw(msgspec.json.encode(openapi(house.limits)))
+        said = msgspec.Raw(msgspec.json.encode(asyncapi(house.catalog, house.limits)))
         seen_by = self._config.server.metrics
         metrics = MetricsOverHttp(house.metrics, open_to_all=seen_by == "all")
         return [
@@ -176,6 +187,8 @@ class Gateway:
             Route("/v1/speech/segments", SegmentsOverHttp(house)),
             Route("/v1/speech/voices", JsonAnswer(lambda: voices)),
             Route("/v1/speech/models", JsonAnswer(lambda: models)),
+            Route("/openapi.json", JsonAnswer(lambda: asked)),
+            Route("/asyncapi.json", JsonAnswer(lambda: said)),
             Route("/healthz", JsonAnswer(lambda: alive)),
             Route(
                 "/readyz",

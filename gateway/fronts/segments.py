@@ -32,6 +32,12 @@ class SegmentInfo(msgspec.Struct, frozen=True):
     speakable: bool
 
 
+class Segments(msgspec.Struct, frozen=True):
+    """The answer."""
+
+    segments: list[SegmentInfo]
+
+
 class SegmentsOverHttp:
     """The dry run as a plain ASGI application. It takes the body of `POST /v1/speech` and judges all of it."""
 
@@ -57,7 +63,7 @@ class SegmentsOverHttp:
             await send_problem(send, error.problem, request_id)
             return
         cuts = await cut_all(asked.text, settings)
-        body = msgspec.json.encode({"segments": told(cuts)})
+        body = msgspec.json.encode(Segments(told(cuts)))
         more = [("x-ignored-fields", ", ".join(asked.ignored))] if asked.ignored else []
         await send_json(send, 200, body, headers(request_id, "application/json", more))
 

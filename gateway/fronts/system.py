@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -56,9 +57,35 @@ class VoiceInfo(msgspec.Struct, frozen=True):
     gender: str | None
 
 
-def list_models(catalog: Catalog) -> dict[str, object]:
+class Models(msgspec.Struct, frozen=True):
+    """The answer of `GET /v1/speech/models`."""
+
+    default: str
+    models: tuple[ModelInfo, ...]
+
+
+class Voices(msgspec.Struct, frozen=True):
+    """The answer of `GET /v1/speech/voices`."""
+
+    voices: tuple[VoiceInfo, ...]
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The answer of `GET /healthz`."""
+
+    status: Literal["alive"]
+    version: str
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """The answer of `GET /readyz`."""
+
+    status: Literal["ready"]
+
+
+def list_models(catalog: Catalog) -> Models:
     """Every model, with what it can do on which route."""
-    models = [
+    models = (
         ModelInfo(
             model.id,
             model.description,
@@ -72,8 +99,8 @@ def list_models(catalog: Catalog) -> dict[str, object]:
             tuple(_formats(model)),
         )
         for model in catalog.models.values()
-    ]
-    return {"default": catalog.default_model, "models": models}
+    )
+    return Models(catalog.default_model, tuple(models))
 
 
 def list_voices(catalog: Catalog) -> list[VoiceInfo]:
@@ -173,6 +200,6 @@ def readiness(ready: Callable[[], bool], drain: Drain) -> Answer:
         if not ready():
             raise Overloaded("the engines are not ready", retry_after_ms=1_000)
         drain.refuse()
-        return {"status": "ready"}
+        return Readiness("ready")
 
     return answer

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
+from starlette.routing import BaseRoute
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol as Offer
 
@@ -49,6 +50,7 @@ class RunningServer:
 
     port: int
     house: House
+    routes: Sequence[BaseRoute]
 
     @property
     def base_url(self) -> str:
@@ -81,7 +83,7 @@ async def running_server(config: Config | None = None) -> AsyncIterator[RunningS
         await server.startup([listener])
         await server.on_tick(0)
         assert application.house is not None
-        yield RunningServer(port, application.house)
+        yield RunningServer(port, application.house, application.routes)
     finally:
         server.should_exit = True
         await server.shutdown([listener])

@@ -1,0 +1,261 @@
+"""OpenAPI 3.1 of everything that is asked over HTTP. `OPERATIONS` is the table; the rest writes it down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+
+import msgspec
+
+from gateway import __version__
+from gateway.audio.registry import MEDIA_TYPES
+from gateway.core import errors as e
+from gateway.core.limits import Limits
+from gateway.dialects.lines import LineForm
+from gateway.dialects.native import (
+    AudioMessage,
+    Ended,
+    ErrorBody,
+    ErrorMessage,
+    SegmentEnd,
+    SegmentMessage,
+    SpeechBody,
+    Started,
+    Tagged,
+    WarningMessage,
+    WordsMessage,
+    encode_http_error,
+)
+from gateway.fronts.described.schemas import Json, ref, schemas
+from gateway.fronts.segments import Segments
+from gateway.fronts.system import Alive, Models, Readiness, Voices
+from gateway.telemetry.metrics import MEDIA_TYPE as METRICS
+
+JSON = "application/json"
+TOLD: tuple[type[Tagged], ...] = (
+    *(Started, SegmentMessage, WordsMessage, AudioMessage),
+    *(SegmentEnd, WarningMessage, ErrorMessage, Ended),
+)
+"""What an answer of events may hold."""
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What one path does by one method. `gives`: media types with what is in them, a struct, a schema or None for any
+    bytes. `headers` of a success beside those of every answer."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    gives: Mapping[str, type[msgspec.Struct] | Json | None]
+    refuses: tuple[type[e.GatewayError], ...] = ()
+    takes: type[msgspec.Struct] | None = None
+    headers: tuple[str, ...] = ()
+
+
+_ANY_REQUEST = (e.MethodNotAllowed, e.RequestTimeout, e.UrlTooLong, e.HeadersTooLarge, e.Internal)
+_TEXT = (
+    *(e.InvalidMessage, e.InvalidValue, e.TextMissing, e.TextTooLong, e.MessageTooLarge),
+    *(e.UnknownVoice, e.UnknownModel, e.Unsupported),
+)
+_SPEECH = (
+    *(*_TEXT, e.NotAcceptable, e.Overloaded, e.Draining),
+    *(e.EngineLost, e.EngineTimeout, e.SegmentRejected, e.EngineFailed),
+)
+_LINES: Json = {
+    "type": "string",
+    "description": "Whole lines, each with a message of #/components/schemas/Told. Only an answer whose last message is "
+    "`ended` is whole.",
+}
+
+OPERATIONS = (
+    Operation(
+        *("post", "/v1/speech", "speak", "Speak a text."),
+        gives={**dict.fromkeys(MEDIA_TYPES.values()), **dict.fromkeys(map(str, LineForm), _LINES)},
+        refuses=_SPEECH,
+        takes=SpeechBody,
+        headers=(
+            *("X-Sample-Rate", "X-Channels", "X-Speech-Model", "X-Speech-Voice"),
+            *("X-Ignored-Fields", "X-Speech-Warnings"),
+        ),
+    ),
+    Operation(
+        *("post", "/v1/speech/segments", "segments", "Say how a text would be cut."),
+        gives={JSON: Segments},
+        refuses=_TEXT,
+        takes=SpeechBody,
+        headers=("X-Ignored-Fields",),
+    ),
+    Operation(
+        "get", "/v1/speech/voices", "voices", "List the voices of all models.", gives={JSON: Voices}
+    ),
+    Operation(
+        "get",
+        "/v1/speech/models",
+        "models",
+        "List the models, and what each can.",
+        gives={JSON: Models},
+    ),
+    Operation("get", "/healthz", "alive", "Say that the process lives.", gives={JSON: Alive}),
+    Operation(
+        *("get", "/readyz", "ready", "Say whether the server can speak."),
+        gives={JSON: Readiness},
+        refuses=(e.Overloaded, e.Draining),
+    ),
+    Operation(
+        *("get", "/metrics", "metrics", "Figures for Prometheus; not for everybody."),
+        gives={METRICS.partition(";")[0]: {"type": "string"}},
+        refuses=(e.NotFound,),
+    ),
+    Operation(
+        "get", "/openapi.json", "openapi", "This document.", gives={JSON: {"type": "object"}}
+    ),
+    Operation(
+        *("get", "/asyncapi.json", "asyncapi", "What is said over WebSocket, as AsyncAPI."),
+        gives={JSON: {"type": "object"}},
+    ),
+)
+
+_TEXT_HEADER: Json = {"type": "string"}
+HEADERS: Mapping[str, Json] = {
+    "X-Request-Id": {
+        "description": "Names the request in the server's log.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^req_[0-9a-f]{24}$"},
+    },
+    "Cache-Control": {
+        "description": "Nothing may be stored or changed.",
+        "required": True,
+        "schema": _TEXT_HEADER,
+    },
+    "X-Content-Type-Options": {"required": True, "schema": {"const": "nosniff"}},
+    "X-Accel-Buffering": {"required": True, "schema": {"const": "no"}},
+    "X-Sample-Rate": {"description": "In Hz.", "schema": {"type": "integer", "minimum": 8_000}},
+    "X-Channels": {"schema": {"type": "integer", "const": 1}},
+    "X-Speech-Model": {"schema": _TEXT_HEADER},
+    "X-Speech-Voice": {"schema": _TEXT_HEADER},
+    "X-Ignored-Fields": {
+        "description": "Paths of fields that nobody knows.",
+        "schema": _TEXT_HEADER,
+    },
+    "X-Speech-Warnings": {
+        "description": "Codes of what was known before the first audio.",
+        "schema": _TEXT_HEADER,
+    },
+    "Retry-After": {
+        "description": "In seconds, where waiting helps.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Allow": {"description": "The methods that the path has, with a 405.", "schema": _TEXT_HEADER},
+}
+ON_EVERY_ANSWER = tuple(name for name, header in HEADERS.items() if header.get("required"))
+
+EXAMPLES: tuple[Json, ...] = (
+    {"text": "Hello there. This starts at once."},
+    {
+        "text": "One file.",
+        "stream": False,
+        "language": "en-gb",
+        "speed": 1.2,
+        "format": {"codec": "wav", "sample_rate": 24_000},
+        "buffering": {"preset": "quality"},
+    },
+)
+"""Bodies of what takes a text."""
+
+
+def openapi(limits: Limits) -> Json:
+    """The document."""
+    structs = {
+        type_
+        for operation in OPERATIONS
+        for type_ in (operation.takes, *operation.gives.values())
+        if isinstance(type_, type)
+    }
+    components = schemas([*structs, *TOLD, ErrorBody], limits)
+    components["Told"] = {
+        "description": "A message of an answer of events.",
+        "oneOf": [ref(message) for message in TOLD],
+    }
+    paths: dict[str, Json] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Speech Gateway",
+            "version": __version__,
+            "description": "Text to speech over HTTP. /asyncapi.json describes the WebSocket.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "headers": dict(HEADERS),
+        },
+    }
+
+
+def _headers(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*ON_EVERY_ANSWER, *names)}
+
+
+def _operation(operation: Operation) -> Json:
+    content = {type_: _content(what) for type_, what in operation.gives.items()}
+    done: Json = {
+        "description": operation.summary,
+        "headers": _headers(*operation.headers),
+        "content": content,
+    }
+    described: Json = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "responses": {"200": done, **_refusals((*_ANY_REQUEST, *operation.refuses))},
+    }
+    if operation.takes is not None:
+        examples = {f"example_{number}": {"value": value} for number, value in enumerate(EXAMPLES)}
+        described["requestBody"] = {
+            "required": True,
+            "content": {JSON: {"schema": ref(operation.takes), "examples": examples}},
+        }
+    return described
+
+
+def _content(what: type[msgspec.Struct] | Json | None) -> Json:
+    if what is None:
+        return {}
+    return {"schema": ref(what) if isinstance(what, type) else what}
+
+
+def _refusals(errors: tuple[type[e.GatewayError], ...]) -> Json:
+    """The answers to what goes wrong, by status, with an example for each code."""
+
+    def status(error: type[e.GatewayError]) -> int:
+        return error.status
+
+    return {
+        str(number): _refusal(list(alike))
+        for number, alike in groupby(sorted(errors, key=status), status)
+    }
+
+
+def _refusal(errors: list[type[e.GatewayError]]) -> Json:
+    more = ["Retry-After"] if any(error.retryable for error in errors) else []
+    if e.MethodNotAllowed in errors:
+        more.append("Allow")
+    return {
+        "description": ", ".join(f"`{error.code}`" for error in errors),
+        "headers": _headers(*more),
+        "content": {
+            JSON: {
+                "schema": ref(ErrorBody),
+                "examples": {error.code: {"value": _example(error)} for error in errors},
+            }
+        },
+    }
+
+
+def _example(error: type[e.GatewayError]) -> object:
+    problem = error((error.__doc__ or error.code).strip().splitlines()[0]).problem
+    return msgspec.json.decode(encode_http_error(problem, "req_1f2e3d4c5b6a798887766554"))

@@ -1,0 +1,249 @@
+"""The API for machines says what the server does: every path, message, error and example, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import cast
+
+import httpx
+import msgspec
+import pytest
+import pytest_asyncio
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from starlette.routing import Route, WebSocketRoute
+
+from gateway.core.errors import all_errors
+from gateway.dialects.native import MESSAGES, Tagged
+from gateway.fronts.described.openapi import EXAMPLES, OPERATIONS, TOLD
+from tests.docs.test_examples import lines
+from tests.fronts.peers import http_client
+from tests.support.server import (
+    Message,
+    RunningServer,
+    running_server,
+    speech_socket,
+    tone_config,
+)
+
+pytestmark = [pytest.mark.socket, pytest.mark.asyncio(loop_scope="module")]
+
+LIMIT = 2_000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[RunningServer]:
+    async with running_server(tone_config(text_chars_max=LIMIT, whole_chars_max=LIMIT)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(server: RunningServer) -> AsyncIterator[httpx.AsyncClient]:
+    async with http_client(server) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def http(client: httpx.AsyncClient) -> Message:
+    return cast(Message, (await client.get("/openapi.json")).json())
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def websocket(client: httpx.AsyncClient) -> Message:
+    return cast(Message, (await client.get("/asyncapi.json")).json())
+
+
+def at(document: Message, *path: str) -> Message:
+    """What is at a path of a document."""
+    for name in path:
+        document = cast(Message, document[name])
+    return document
+
+
+def check(document: Message, schema: object, value: object) -> None:
+    """Raises jsonschema's ValidationError when the value is none of this schema of the document."""
+    whole = {"components": document["components"], "allOf": [schema]}
+    Draft202012Validator(whole).validate(value)
+
+
+def named(name: str) -> Message:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+class TestOpenApi:
+    async def test_it_is_openapi(self, http: Message) -> None:
+        validate(http)
+
+    async def test_it_has_every_path_and_no_other(
+        self, server: RunningServer, http: Message
+    ) -> None:
+        routes = {route.path for route in server.routes if isinstance(route, Route)}
+        assert set(at(http, "paths")) == routes
+
+    async def test_every_success_is_as_described(
+        self, client: httpx.AsyncClient, http: Message
+    ) -> None:
+        for operation in OPERATIONS:
+            body = EXAMPLES[0] if operation.takes is not None else None
+            answer = await client.request(operation.method, operation.path, json=body)
+            assert answer.status_code == 200
+            described = at(http, "paths", operation.path, operation.method, "responses", "200")
+            type_ = answer.headers["content-type"].partition(";")[0]
+            content = at(described, "content", type_)
+            if type_ == "application/json":
+                check(http, content["schema"], answer.json())
+            for name, header in at(http, "components", "headers").items():
+                if cast(Message, header).get("required"):
+                    assert name in answer.headers
+
+    async def test_every_error_is_named_and_has_an_example(self, http: Message) -> None:
+        codes = {error.code for error in all_errors()}
+        properties = at(http, "components", "schemas", "ErrorMessage", "properties")
+        assert set(cast(list[str], at(properties, "code")["enum"])) == codes
+        only_on_websockets = {
+            *("format_fixed", "input_ended", "context_unknown", "too_many_contexts"),
+            *("text_backlog_full", "too_many_pending"),
+        }
+        shown = {code: (status, body) for status, code, body in error_examples(http)}
+        assert codes - set(shown) == only_on_websockets
+        statuses = {error.code: str(error.status) for error in all_errors()}
+        for code, (status, body) in shown.items():
+            assert status == statuses[code]
+            check(http, named("ErrorBody"), body)
+
+    async def test_what_the_server_refuses_is_described(
+        self, client: httpx.AsyncClient, http: Message
+    ) -> None:
+        for body, accept in (
+            ({"text": ""}, "*/*"),
+            ({"text": "a" * (LIMIT + 1)}, "*/*"),
+            ({"text": "Hi.", "voice": "nobody"}, "*/*"),
+            ({"text": "Hi."}, "image/png"),
+        ):
+            answer = await client.post("/v1/speech", json=body, headers={"accept": accept})
+            described = at(
+                http, "paths", "/v1/speech", "post", "responses", str(answer.status_code)
+            )
+            assert answer.json()["error"]["code"] in str(described["description"])
+            check(http, named("ErrorBody"), answer.json())
+
+    async def test_bodies_are_judged_alike(self, client: httpx.AsyncClient, http: Message) -> None:
+        """What the schema takes the server takes, and the other way round."""
+        for body, good in (
+            *((example, True) for example in EXAMPLES[:1]),
+            ({"text": "a" * LIMIT}, True),
+            ({"text": "a" * (LIMIT + 1)}, False),
+            ({"text": ""}, False),
+            ({}, False),
+            ({"text": "Hi.", "format": {"codec": "tape"}}, False),
+            ({"text": "Hi.", "lead_ms": 99}, False),
+            ({"text": "Hi.", "lead_ms": None, "colour": "blue"}, True),
+        ):
+            schema = Draft202012Validator({**named("SpeechBody"), "components": http["components"]})
+            assert schema.is_valid(body) == good
+            answer = await client.post("/v1/speech/segments", json=body)
+            assert (answer.status_code == 200) == good
+
+    async def test_events_are_as_described(self, client: httpx.AsyncClient, http: Message) -> None:
+        asked = {"text": "Hello there. ...", "timestamps": True, "colour": "blue"}
+        answer = await client.post(
+            "/v1/speech", json=asked, headers={"accept": "application/x-ndjson"}
+        )
+        told = [msgspec.json.decode(line, type=Message) for line in answer.text.split("\n")[:-1]]
+        for message in told:
+            check(http, named("Told"), message)
+        errors = {"error"}  # which would be the last one
+        assert {m["type"] for m in told} | errors == {t.__struct_config__.tag for t in TOLD}
+
+
+def error_examples(http: Message) -> Iterator[tuple[str, str, object]]:
+    """Status, code and body of every example of an error."""
+    for path in at(http, "paths").values():
+        for operation in cast(dict[str, Message], path).values():
+            for status, response in at(operation, "responses").items():
+                if status != "200":
+                    content = at(cast(Message, response), "content", "application/json")
+                    for code, example in at(content, "examples").items():
+                        yield status, code, cast(Message, example)["value"]
+
+
+class TestAsyncApi:
+    async def test_every_message_is_there_with_examples_that_are_valid(
+        self, websocket: Message
+    ) -> None:
+        told = {str(message.__struct_config__.tag) for message in Tagged.__subclasses__()}
+        messages = at(websocket, "components", "messages")
+        assert set(messages) == {*MESSAGES, *told, "audio_frame"}
+        for kind in (*MESSAGES, *told):
+            message = at(messages, kind)
+            examples = cast(list[Message], message["examples"])
+            assert examples, f"{kind} has no example"
+            for example in examples:
+                assert cast(Message, example["payload"])["type"] == kind
+                check(websocket, message["payload"], example["payload"])
+
+    async def test_every_reference_leads_somewhere(self, websocket: Message) -> None:
+        found = list(references(websocket))
+        assert len(found) > 40
+        for reference in found:
+            assert at(websocket, *reference.removeprefix("#/").split("/"))
+
+    async def test_each_side_says_what_it_says(self, websocket: Message) -> None:
+        for name, action, kinds in (
+            ("hear", "receive", set(MESSAGES)),
+            (
+                *("tell", "send"),
+                {str(t.__struct_config__.tag) for t in Tagged.__subclasses__()} | {"audio_frame"},
+            ),
+        ):
+            operation = at(websocket, "operations", name)
+            assert operation["action"] == action
+            said = {ref.rpartition("/")[2] for ref in references(operation["messages"])}
+            assert said == kinds
+
+    async def test_the_address_is_the_route(
+        self, server: RunningServer, websocket: Message
+    ) -> None:
+        (route,) = (route for route in server.routes if isinstance(route, WebSocketRoute))
+        assert at(websocket, "channels", "speech")["address"] == route.path
+
+    async def test_what_is_said_is_as_described(
+        self, server: RunningServer, websocket: Message
+    ) -> None:
+        async with speech_socket(server, "?audio=base64") as socket:
+            await socket.send(
+                {"type": "configure", "timestamps": True, "lead_ms": None, "colour": "blue"},
+                {"type": "text", "text": "Hello there."},
+                {"type": "flush", "id": "f1"},
+                {"type": "sing"},
+                {"type": "ping"},
+            )
+            await socket.receive_until("flushed")
+            await socket.send({"type": "clear"}, {"type": "end"})
+            await socket.receive_until("ended")
+        told = [message for message in socket.received if isinstance(message, dict)]
+        for message in told:
+            payload = at(websocket, "components", "messages", str(message["type"]))["payload"]
+            check(websocket, payload, message)
+        assert len({message["type"] for message in told}) == 12
+
+    async def test_the_documents_examples_are_as_described(self, websocket: Message) -> None:
+        for line in [*lines("json client"), *lines("json server")]:
+            if "…" in line:
+                continue
+            message = msgspec.json.decode(line, type=Message)
+            payload = at(websocket, "components", "messages", str(message["type"]))["payload"]
+            check(websocket, payload, message)
+
+
+def references(inside: object) -> Iterator[str]:
+    """Every reference of a document."""
+    if isinstance(inside, dict):
+        for name, value in inside.items():
+            if name == "$ref":
+                yield str(value)
+            else:
+                yield from references(value)
+    elif isinstance(inside, list):
+        for value in inside:
+            yield from references(value)

@@ -9,10 +9,10 @@ import click
 import msgspec
 import uvloop
 
-from gateway.bench.clients import Refused
 from gateway.bench.harness import run, steps
 from gateway.bench.plan import Plan
 from gateway.bench.report import markdown
+from gateway.bench.streams import Refused
 from gateway.bench.subjects import SubjectFailed
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from gateway.bench.clients import HttpWarm, WebSocketWarm
 from gateway.bench.results import (
     Cost,
     FirstByte,
@@ -15,9 +14,9 @@ from gateway.bench.results import (
     Throughput,
     Vanished,
 )
+from gateway.bench.streams import WARM, Way
 
 TONE = "tone"
-WARM = (HttpWarm.way, WebSocketWarm.way)
 
 
 def judge(result: Result) -> list[Goal]:
@@ -81,7 +80,7 @@ def _cost(rows: list[Cost]) -> Iterator[Goal]:
     """With the engine that needs no processes, so that little more than the gateway's own work is left."""
     own = [row for row in rows if row.model == TONE]
     yield _at_most("event loop, CPU per frame sent", 15.0, "µs", (row.frame_us for row in own))
-    for way, us in ((HttpWarm.way, 150.0), (WebSocketWarm.way, 80.0)):
+    for way, us in ((Way.HTTP_WARM, 150.0), (Way.WEBSOCKET_WARM, 80.0)):
         yield _at_most(
             f"event loop, CPU per utterance, {way}",
             us,

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 import msgspec
 
 from gateway.bench import measure
-from gateway.bench.clients import HttpWarm, WebSocketWarm
 from gateway.bench.goals import judge
 from gateway.bench.machine import this_machine
 from gateway.bench.plan import CODECS, Plan
 from gateway.bench.results import Cost, FirstByte, Lag, Result, Throughput, Vanished
+from gateway.bench.streams import WARM
 from gateway.bench.subjects import Gateway, Layout, harness_on, layouts, running_gateway
 
 FIRST_BYTE_TEXTS = ("short", "medium")
@@ -48,8 +48,8 @@ async def run(plan: Plan, on_step: OnStep) -> Result:
                 on_step(f"first byte, {codec}, {text} text")
                 first_bytes += await measure.first_bytes(gateway, apart, plan, codec, text)
         for model in dict.fromkeys((plan.model, TONE)):
-            for way in measure.STREAMED_WAYS:
-                on_step(f"event loop cost, {model}, {way.way}")
+            for way in WARM:
+                on_step(f"event loop cost, {model}, {way}")
                 costs.append(await measure.cost(gateway, apart, plan, model, way))
         for codec in CODECS:
             for streams in plan.lag_streams:
@@ -61,8 +61,8 @@ async def run(plan: Plan, on_step: OnStep) -> Result:
                 on_step(f"throughput, {codec}, {streams} streams")
                 rows += await measure.throughput(gateway, together, plan, codec, streams)
     with _running(apart, ONE_WORKER) as gateway:
-        for way in (HttpWarm, WebSocketWarm):
-            on_step(f"client gone, {way.way}")
+        for way in WARM:
+            on_step(f"client gone, {way}")
             gone.append(await measure.vanished(gateway, plan, way))
     with _running(apart) as gateway:
         on_step("memory")

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gateway.bench.clients import Client, Refused, Tally
+from gateway.bench.instruments.timeline import clock
 from gateway.bench.latency import Latency, latency
 from gateway.bench.proc import Cpu, cpu_of
+from gateway.bench.streams import Refused, Stream, total
 from gateway.bench.subjects import Gateway
 
 RAMP_S_MAX = 20.0
@@ -45,34 +46,34 @@ class Window(msgspec.Struct, frozen=True):
 
 async def closed_loops(
     gateway: Gateway,
-    clients: Sequence[Client],
+    streams: Sequence[Stream],
     text: str,
-    tally: Tally,
     *,
     ramp_s_min: float,
     window_s: float,
 ) -> Window:
-    """Let the clients, which share the tally, ask for the text again and again. They have vanished afterwards.
+    """Let the streams ask for the text again and again. They have vanished afterwards.
 
     Raises Refused when a request fails.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
             warm = asyncio.Semaphore(0)
-            loops = [tasks.create_task(_repeat(client, text, warm)) for client in clients]
-            await _ramp(warm, len(clients), ramp_s_min)
-            opened, harness, cpu = time.perf_counter(), time.process_time(), cpu_of(gateway.pid)
-            utterances, frames, bytes_ = tally.utterances, tally.frames, tally.bytes
-            firsts = len(tally.first_ms)
+            loops = [tasks.create_task(_repeat(stream, text, warm)) for stream in streams]
+            await _ramp(warm, len(streams), ramp_s_min)
+            before = total(stream.count() for stream in streams)
+            opened, harness, cpu = clock(), time.process_time(), cpu_of(gateway.pid)
             await asyncio.sleep(window_s)
+            closed, cpu_after, harness_after = clock(), cpu_of(gateway.pid), time.process_time()
+            after = total(stream.count() for stream in streams)
             window = Window(
-                time.perf_counter() - opened,
-                tally.utterances - utterances,
-                tally.frames - frames,
-                tally.bytes - bytes_,
-                latency(tally.first_ms[firsts:]),
-                cpu_of(gateway.pid) - cpu,
-                time.process_time() - harness,
+                closed - opened,
+                after.utterances - before.utterances,
+                after.frames - before.frames,
+                after.bytes - before.bytes,
+                latency([first.ms for first in after.firsts if first.at >= opened]),
+                cpu_after - cpu,
+                harness_after - harness,
             )
             for loop in loops:
                 loop.cancel()
@@ -80,16 +81,16 @@ async def closed_loops(
     except* (Refused, TimeoutError) as group:
         raise group.exceptions[0] from None
     finally:
-        for client in clients:
-            client.vanish()
+        for stream in streams:
+            stream.vanish()
 
 
-async def _repeat(client: Client, text: str, warm: asyncio.Semaphore) -> None:
-    await client.open()
-    await client.speak(text)
+async def _repeat(stream: Stream, text: str, warm: asyncio.Semaphore) -> None:
+    await stream.open()
+    await stream.speak(text)
     warm.release()
     while True:
-        await client.speak(text)
+        await stream.speak(text)
 
 
 async def _ramp(warm: asyncio.Semaphore, streams: int, seconds_min: float) -> None:

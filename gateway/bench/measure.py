@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.bench.clients import Client, HttpCold, HttpWarm, Tally, WebSocketWarm
-from gateway.bench.latency import latency, ratio
+from gateway.bench.kept import KeptConnection
+from gateway.bench.latency import Latency, latency, ratio
 from gateway.bench.load import Window, closed_loops, probing
 from gateway.bench.plan import CODECS, LONG, MEDIUM, SHORT, TEXTS, Plan
 from gateway.bench.proc import children, memory_of
 from gateway.bench.results import Cost, FirstByte, Lag, MemoryUse, Throughput, Vanished
+from gateway.bench.streams import ENGINE_RATE, WARM, Count, Stream, Way
 from gateway.bench.subjects import Gateway, Layout, run_bare
 
 BARE = "bare engine"
 CONTEXTED_CONNECTIONS = 10
-ENGINE_RATE = 22_050
-"""Hz: that of both engines as they come, and that of audio for which no other rate is asked."""
 LEAD_MS = 4_000
 SPEAKING_S = 1.0
 """How long contexts have spoken when their memory is read: their lead is out and the engine is ahead."""
-
-Way = type[HttpCold] | type[HttpWarm] | type[WebSocketWarm]
-STREAMED_WAYS: tuple[Way, ...] = (HttpWarm, WebSocketWarm)
 
 
 async def first_bytes(
@@ -37,22 +33,19 @@ async def first_bytes(
         ramp_s=plan.ramp_s_min,
         window_s=plan.window_s,
     )
-    tallies = {way: Tally() for way in (HttpCold, HttpWarm, WebSocketWarm)}
-    clients: list[Client] = [
-        way(gateway, plan.model, codec, tally) for way, tally in tallies.items()
-    ]
-    for client in clients:
-        await client.open()
+    streams = {way: Stream(gateway, way, plan.model, codec) for way in Way}
+    for stream in streams.values():
+        await stream.open()
     for _ in range(plan.first_bytes_n):
-        for client in clients:
-            await client.speak(TEXTS[text])
-    for client in clients:
-        client.vanish()
+        for stream in streams.values():
+            await stream.speak(TEXTS[text])
+    for stream in streams.values():
+        stream.vanish()
     base = latency(bare.first_ms)
     return [FirstByte(codec, text, BARE, base, None)] + [
-        FirstByte(codec, text, way.way, found, ratio(found.p50_ms, base.p50_ms))
-        for way, tally in tallies.items()
-        for found in (latency(tally.first_ms),)
+        FirstByte(codec, text, way, found, ratio(found.p50_ms, base.p50_ms))
+        for way, stream in streams.items()
+        for found in (_first_ms(stream.count()),)
     ]
 
 
@@ -89,7 +82,7 @@ async def throughput(
             first=latency(output.first_ms),
         )
     ]
-    for way in STREAMED_WAYS:
+    for way in WARM:
         audio_s_per_byte = await _audio_s_per_byte(gateway, plan.model, codec, way)
         window = await _window(gateway, plan.model, codec, way, MEDIUM, streams, plan)
         rows.append(
@@ -113,7 +106,7 @@ def _throughput(
     return Throughput(
         codec=codec,
         streams=streams,
-        way=way.way,
+        way=way,
         audio_s_per_s=audio_s / seconds,
         share=ratio(audio_s / seconds, bare_rate),
         cpu_ms=cpu_ms,
@@ -137,13 +130,10 @@ async def _window(
     plan: Plan,
     window_s: float | None = None,
 ) -> Window:
-    tally = Tally()
-    clients: list[Client] = [way(gateway, model, codec, tally) for _ in range(streams)]
     return await closed_loops(
         gateway,
-        clients,
+        [Stream(gateway, way, model, codec) for _ in range(streams)],
         text,
-        tally,
         ramp_s_min=plan.ramp_s_min,
         window_s=plan.window_s if window_s is None else window_s,
     )
@@ -159,14 +149,13 @@ async def _audio_s_per_byte(gateway: Gateway, model: str, codec: str, way: Way) 
 
 async def _utterances(
     gateway: Gateway, model: str, codec: str, way: Way, text: str, count: int
-) -> Tally:
-    tally = Tally()
-    client: Client = way(gateway, model, codec, tally)
-    await client.open()
+) -> Count:
+    stream = Stream(gateway, way, model, codec)
+    await stream.open()
     for _ in range(count):
-        await client.speak(text)
-    client.vanish()
-    return tally
+        await stream.speak(text)
+    stream.vanish()
+    return stream.count()
 
 
 async def cost(gateway: Gateway, layout: Layout, plan: Plan, model: str, way: Way) -> Cost:
@@ -185,7 +174,7 @@ async def cost(gateway: Gateway, layout: Layout, plan: Plan, model: str, way: Wa
     frame_us = (us_long - us_short) / (frames_long - frames_short)
     return Cost(
         model,
-        way.way,
+        way,
         us_short - frames_short * frame_us,
         frame_us,
         short.utterances / short.seconds,
@@ -196,14 +185,14 @@ async def lag(gateway: Gateway, plan: Plan, codec: str, streams: int) -> Lag:
     """Beside streams over WebSocket, the way with the most messages."""
     async with probing(gateway) as probe:
         await _window(
-            gateway, plan.model, codec, WebSocketWarm, MEDIUM, streams, plan, plan.lag_window_s
+            gateway, plan.model, codec, Way.WEBSOCKET_WARM, MEDIUM, streams, plan, plan.lag_window_s
         )
     return Lag(codec, streams, latency(probe.answers_ms), latency(probe.harness_ms))
 
 
 async def memory(gateway: Gateway, plan: Plan) -> MemoryUse:
     """Of a gateway that nobody else has used. Raises Refused when it refuses a session."""
-    for way in STREAMED_WAYS:
+    for way in WARM:
         for codec in CODECS:
             await _utterances(gateway, plan.model, codec, way, SHORT, 3)
 
@@ -213,23 +202,18 @@ async def memory(gateway: Gateway, plan: Plan) -> MemoryUse:
     def rest() -> int:
         return memory_of(gateway.pid).pss
 
-    sockets = [
-        WebSocketWarm(gateway, plan.model, "pcm_s16le", Tally(), lead_ms=LEAD_MS)
-        for _ in range(plan.sessions)
-    ]
+    sockets = [KeptConnection(gateway, plan.model, LEAD_MS) for _ in range(plan.sessions)]
     before = rest()
     for socket in sockets:
         await socket.open()
     connection_kb = grown(before, len(sockets))
     for socket in sockets:
-        await socket.open_context("first")
-        await socket.say(SHORT, "first")
+        await socket.speak_in("first", SHORT)
     session_kb = grown(before, len(sockets))
     crowded, before = sockets[:CONTEXTED_CONNECTIONS], rest()
     for socket in crowded:
         for number in range(plan.contexts):
-            await socket.open_context(f"further-{number}")
-            await socket.say(SHORT, f"further-{number}")
+            await socket.speak_in(f"further-{number}", SHORT)
     context_kb = grown(before, len(crowded) * plan.contexts)
     for socket in sockets:
         socket.vanish()
@@ -250,39 +234,38 @@ async def memory(gateway: Gateway, plan: Plan) -> MemoryUse:
 
 
 async def _speaking_kb(gateway: Gateway, plan: Plan, codec: str) -> float:
-    sockets = [
-        WebSocketWarm(gateway, plan.model, codec, Tally(), lead_ms=LEAD_MS)
+    streams = [
+        Stream(gateway, Way.WEBSOCKET_WARM, plan.model, codec, lead_ms=LEAD_MS)
         for _ in range(plan.speaking)
     ]
-    for socket in sockets:
-        await socket.open()
+    for stream in streams:
+        await stream.open()
     before = memory_of(gateway.pid).pss
     async with asyncio.TaskGroup() as tasks:
-        speaking = [tasks.create_task(socket.speak(LONG)) for socket in sockets]
+        speaking = [tasks.create_task(stream.speak(LONG)) for stream in streams]
         await asyncio.sleep(SPEAKING_S)
-        grown = (memory_of(gateway.pid).pss - before) / len(sockets) / 1_024
+        grown = (memory_of(gateway.pid).pss - before) / len(streams) / 1_024
         for task in speaking:
             task.cancel()
-    for socket in sockets:
-        socket.vanish()
+    for stream in streams:
+        stream.vanish()
     return grown
 
 
 async def vanished(gateway: Gateway, plan: Plan, way: Way) -> Vanished:
     """One client speaks a long text and goes away; another, already connected, asks for a short one at once."""
-    usual = await _utterances(gateway, plan.model, "pcm_s16le", HttpWarm, SHORT, plan.vanishings)
-    tally = Tally()
-    other = HttpWarm(gateway, plan.model, "pcm_s16le", tally)
+    codec = "pcm_s16le"
+    usual = await _utterances(gateway, plan.model, codec, Way.HTTP_WARM, SHORT, plan.vanishings)
+    other = Stream(gateway, Way.HTTP_WARM, plan.model, codec)
     await other.open()
     for _ in range(plan.vanishings):
-        heard = Tally()
-        client: Client = way(gateway, plan.model, "pcm_s16le", heard)
-        await client.open()
-        async with asyncio.TaskGroup() as tasks:
-            speaking = tasks.create_task(client.speak(LONG))
-            await heard.sounds.wait()
-            speaking.cancel()
-            client.vanish()
-            await other.speak(SHORT)
+        gone = Stream(gateway, way, plan.model, codec)
+        await gone.open()
+        await gone.speak_and_vanish(LONG)
+        await other.speak(SHORT)
     other.vanish()
-    return Vanished(way.way, latency(usual.first_ms), latency(tally.first_ms))
+    return Vanished(way, _first_ms(usual), _first_ms(other.count()))
+
+
+def _first_ms(count: Count) -> Latency:
+    return latency([first.ms for first in count.firsts])

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
-from gateway.bench.clients import Client, HttpCold, HttpWarm, Refused, Tally, WebSocketWarm
 from gateway.bench.harness import steps
+from gateway.bench.kept import KeptConnection
 from gateway.bench.latency import latency
 from gateway.bench.measure import BARE
 from gateway.bench.plan import CODECS, SHORT, Plan
 from gateway.bench.results import VERSION, Result
+from gateway.bench.streams import WARM, Refused, Stream, Way, form_of
 from gateway.bench.subjects import Gateway, SubjectFailed, layouts, running_gateway
 from gateway.cli import main
 from gateway.core.synthesis import Synthesize, VoiceSettings
 from gateway.engines.tone import render
+from tests.support.calibration import Planted, calibration_server
+from tests.support.leaks import until
 from tests.support.server import RunningServer, running_server
 
 TINY = Plan(
@@ -58,13 +62,13 @@ def test_the_command_measures_prints_and_writes(
     )
     assert set(msgspec.json.schema(Result)["$defs"]) >= {"Throughput", "FirstByte", "Goal"}
     assert result.version == VERSION
-    ways = {HttpCold.way, HttpWarm.way, WebSocketWarm.way}
+    ways = {way.value for way in Way}
     assert {(row.codec, row.way) for row in result.first_bytes} == {
         (codec, way) for codec in CODECS for way in ways | {BARE}
     }
     assert {row.latency.n for row in result.first_bytes if row.way != BARE} == {3}
     assert {(row.codec, row.way) for row in result.throughput} == {
-        (codec, way) for codec in CODECS for way in (BARE, HttpWarm.way, WebSocketWarm.way)
+        (codec, way) for codec in CODECS for way in (BARE, *WARM)
     }
     assert all(row.audio_s_per_s > 0 for row in result.throughput)
     assert [row.after.n for row in result.vanished] == [2, 2]
@@ -91,56 +95,89 @@ def as_subject(server: RunningServer) -> Gateway:
 
 
 @pytest.mark.socket
-@pytest.mark.parametrize("way", [HttpCold, HttpWarm, WebSocketWarm])
-async def test_every_way_counts_the_same_audio(
-    way: type[HttpCold | HttpWarm | WebSocketWarm],
-) -> None:
-    tally = Tally()
+@pytest.mark.parametrize("way", list(Way))
+async def test_every_way_counts_the_same_audio(way: Way) -> None:
     async with running_server() as server:
-        client: Client = way(as_subject(server), "tone", "pcm_s16le", tally)
-        await client.open()
-        await client.speak("one two")
-        await client.speak("one two")
-        client.vanish()
-        first = tally.bytes // 2
+        stream = Stream(as_subject(server), way, "tone", "pcm_s16le")
+        await stream.open()
+        await stream.speak("one two")
+        first = stream.count()
+        await stream.speak("one two")
+        stream.vanish()
+    count = stream.count()
 
-    assert tally.utterances == 2
-    assert tally.bytes == 2 * first
-    assert first == len(EXPECTED)
-    assert tally.frames >= 2
-    assert latency(tally.first_ms).n == 2
+    assert (first.utterances, count.utterances) == (1, 2)
+    assert first.bytes == len(EXPECTED)
+    assert count.bytes == 2 * first.bytes
+    assert count.frames == 2 * first.frames >= 2
+    assert latency([one.ms for one in count.firsts]).n == 2
 
 
 EXPECTED, _ = render(Synthesize(0, "one two", VoiceSettings("words", "en")), 22_050)
 
 
 @pytest.mark.socket
-@pytest.mark.parametrize("way", [HttpCold, HttpWarm, WebSocketWarm])
-async def test_a_refusal_is_an_error_and_no_figure(
-    way: type[HttpCold | HttpWarm | WebSocketWarm],
-) -> None:
-    tally = Tally()
-    async with running_server() as server:
-        client: Client = way(as_subject(server), "no-such-model", "pcm_s16le", tally)
-        with pytest.raises(Refused):
-            await first_utterance(client)
-        client.vanish()
+@pytest.mark.parametrize("way", WARM)
+async def test_what_goes_on_is_counted_too(way: Way) -> None:
+    planted = Planted(form=form_of("pcm_s16le"), pieces=100, piece_s=0.02, every_s=0.02)
+    async with calibration_server(planted) as server:
+        url = urlsplit(server.http_url if way is Way.HTTP_WARM else server.ws_url)
+        assert url.hostname is not None
+        assert url.port is not None
+        stream = Stream(Gateway(url.hostname, url.port, 0), way, "any", "pcm_s16le")
+        await stream.open()
+        async with asyncio.TaskGroup() as tasks:
+            speaking = tasks.create_task(stream.speak("one two"))
+            await until(lambda: stream.count().frames >= 3)
+            count = stream.count()
+            speaking.cancel()
+        stream.vanish()
 
-    assert tally == Tally(sounds=tally.sounds)
-
-
-async def first_utterance(client: Client) -> None:
-    await client.open()
-    await client.speak(SHORT)
+    assert count.utterances == 0
+    assert len(count.firsts) == 1
+    assert 3 * 882 <= count.bytes < 100 * 882
+    assert count.bytes % 882 == 0
 
 
 @pytest.mark.socket
-async def test_a_gateway_that_goes_away_is_an_error() -> None:
+@pytest.mark.parametrize("way", list(Way))
+async def test_a_refusal_is_an_error_and_no_figure(way: Way) -> None:
     async with running_server() as server:
-        client = HttpWarm(as_subject(server), "tone", "pcm_s16le", Tally())
-        await client.open()
-        asking = asyncio.gather(client.speak(SHORT), return_exceptions=True)
-        client.vanish()
-        (outcome,) = await asking
+        stream = Stream(as_subject(server), way, "no-such-model", "pcm_s16le")
+        await stream.open()
+        with pytest.raises(Refused, match="unknown_model"):
+            await stream.speak(SHORT)
+        stream.vanish()
 
-    assert isinstance(outcome, Refused)
+    assert stream.count() == (0, 0, 0, [])
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("way", WARM)
+async def test_a_gateway_that_goes_away_is_an_error(way: Way) -> None:
+    async with running_server() as server:
+        stream = Stream(as_subject(server), way, "tone", "pcm_s16le")
+        await stream.open()
+        await stream.speak(SHORT)
+    with pytest.raises(Refused):
+        await stream.speak(SHORT)
+    with pytest.raises(Refused):
+        await Stream(as_subject(server), way, "tone", "pcm_s16le").open()
+
+
+@pytest.mark.socket
+async def test_a_kept_connection_has_as_many_contexts_as_have_spoken() -> None:
+    async with running_server() as server:
+        kept = KeptConnection(as_subject(server), "tone", 4_000)
+        await kept.open()
+        for number in range(3):
+            await kept.speak_in(f"context-{number}", SHORT)
+        assert server.house.admission.contexts == 3
+        kept.vanish()
+        refused = KeptConnection(as_subject(server), "no-such-model", 4_000)
+        await refused.open()
+        with pytest.raises(Refused, match="unknown_model"):
+            await refused.speak_in("context", SHORT)
+        refused.vanish()
+    with pytest.raises(Refused):
+        await refused.open()

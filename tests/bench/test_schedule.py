@@ -201,6 +201,9 @@ class Parrot:
             vanished=self._vanishes,
         )
 
+    async def open(self) -> None:
+        """Always open."""
+
     def close(self) -> None:
         self.closed += 1
 

@@ -15,7 +15,15 @@ import httptools
 import msgspec
 
 from gateway.bench.instruments.hearing import Hearing, Valve, sleep_until
-from gateway.bench.instruments.timeline import Failure, Payload, Sent, Timeline, Wire, clock
+from gateway.bench.instruments.timeline import (
+    Failure,
+    Payload,
+    Sent,
+    Timeline,
+    Trouble,
+    Wire,
+    clock,
+)
 from gateway.bench.instruments.utterance import PATIENCE_S, Utterance
 
 REFUSAL_BYTES_MAX = 65_536
@@ -75,6 +83,18 @@ class HttpClient:
                 self.close()
         return timeline
 
+    async def open(self) -> Trouble | None:
+        """See `Client`."""
+        if self._connection is not None and self._connection.is_reusable:
+            return None
+        try:
+            _, self._connection = await asyncio.get_running_loop().create_connection(
+                _Connection, self._host, self._port, ssl=self._tls or None
+            )
+        except OSError as error:
+            return Trouble(Failure.UNREACHABLE, str(error))
+        return None
+
     def close(self) -> None:
         """See `Client`."""
         if self._connection is not None:
@@ -90,26 +110,20 @@ class HttpClient:
             now = clock()
             timeline.sent.append(Sent(now, piece.text))
             hearing.touch(now)
-        try:
-            connection = await self._connected(timeline)
-        except OSError as error:
-            hearing.fail(Failure.UNREACHABLE, str(error))
-            return
+        if self._connection is None or not self._connection.is_reusable:
+            timeline.dialled = clock()
+            if (trouble := await self.open()) is not None:
+                hearing.fail(trouble.failure, trouble.detail)
+                return
+            timeline.connected = clock()
+        connection = self._connection
+        assert connection is not None
         if hearing.utterance.consumer.rate is not None:
             connection.valve.narrow()
         body = self._make_body(hearing.utterance)
         timeline.text_ended = clock()
         hearing.touch(timeline.text_ended)
         connection.ask(b"%b%d\r\n\r\n%b" % (self._head, len(body), body), hearing)
-
-    async def _connected(self, timeline: Timeline) -> _Connection:
-        if self._connection is None or not self._connection.is_reusable:
-            timeline.dialled = clock()
-            _, self._connection = await asyncio.get_running_loop().create_connection(
-                _Connection, self._host, self._port, ssl=self._tls or None
-            )
-            timeline.connected = clock()
-        return self._connection
 
     def _interrupt(self, hearing: Hearing) -> None:
         hearing.timeline.interrupted = clock()
@@ -182,6 +196,10 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.lower()] = value
+
+    def on_chunk_header(self) -> None:
+        if self._hearing is not None:
+            self._hearing.timeline.chunks += 1
 
     def on_body(self, body: bytes) -> None:
         assert self._hearing is not None

@@ -19,7 +19,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.typing import Subprotocol
-from websockets.uri import WebSocketURI
+from websockets.uri import WebSocketURI, parse_uri
 
 from gateway.bench.instruments.hearing import Hearing, Valve
 from gateway.bench.instruments.http import retry_after_s
@@ -243,6 +243,15 @@ class Connection(asyncio.Protocol):
                 self.transport.write(data)
             elif self.transport.can_write_eof():
                 self.transport.write_eof()
+
+
+async def dial(url: str, headers: Mapping[str, str]) -> Connection:
+    """A new connection, whose `ready` tells what becomes of the handshake. Raises OSError where there is nobody."""
+    uri = parse_uri(url)
+    _, connection = await asyncio.get_running_loop().create_connection(
+        lambda: Connection(uri, headers), uri.host, uri.port, ssl=uri.secure or None
+    )
+    return connection
 
 
 class _NotTheProtocol(Exception):

@@ -106,7 +106,8 @@ class Timeline(msgspec.Struct):
     the end of the text left: `end`, or the HTTP request. `interrupted` is when
     a barge-in left (a `clear`, or the cut of an HTTP connection), `silenced` when it was acknowledged. `finished` is
     when the server said that all is done. `announced` is the number of samples that it says it sent. `bytes_read`
-    counts everything that came for this utterance, framing included. `vanished`: the client left on purpose.
+    counts everything that came for this utterance, framing included, `chunks` those of an HTTP body, as the server cut
+    it, the empty last one included. `vanished`: the client left on purpose.
     """
 
     wire: Wire
@@ -123,6 +124,7 @@ class Timeline(msgspec.Struct):
     finished: float | None = None
     announced: int | None = None
     bytes_read: int = 0
+    chunks: int = 0
     vanished: bool = False
     trouble: Trouble | None = None
 
@@ -184,6 +186,7 @@ def joined(parts: Sequence[Timeline]) -> Timeline:
         finished=max(finished) if len(finished) == len(parts) else None,
         announced=sum(announced) if len(announced) == len(parts) else None,
         bytes_read=sum(part.bytes_read for part in parts),
+        chunks=sum(part.chunks for part in parts),
         vanished=any(part.vanished for part in parts),
         trouble=next((part.trouble for part in parts if part.trouble), None),
     )

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.bench.instruments.timeline import Form, Timeline, Wire
+from gateway.bench.instruments.timeline import Form, Timeline, Trouble, Wire
 
 PATIENCE_S = 10.0
 """Nothing sent and nothing received for so long is a timeout; longer than any pause within a text."""
@@ -68,6 +68,10 @@ class Client(Protocol):
         The connection is kept for the next utterance; `cold` makes a new one. Whatever a peer or a network can do is in
         the timeline's `trouble`, and nothing is raised; after trouble the connection is dropped.
         """
+        ...
+
+    async def open(self) -> Trouble | None:
+        """Connect, where there is no connection, and tell what stands in the way, if anything. `speak` does it itself."""
         ...
 
     def close(self) -> None:

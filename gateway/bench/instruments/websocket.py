@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
-from websockets.uri import parse_uri
-
 from gateway.bench.instruments.hearing import Hearing, sleep_until
-from gateway.bench.instruments.native import Connection, Fields
-from gateway.bench.instruments.timeline import Failure, Sent, Timeline, Wire, clock
+from gateway.bench.instruments.native import Connection, Fields, dial
+from gateway.bench.instruments.timeline import Failure, Sent, Timeline, Trouble, Wire, clock
 from gateway.bench.instruments.utterance import PATIENCE_S, Utterance
 
 
@@ -55,6 +52,17 @@ class WebSocketClient:
                 self.close()
         return timeline
 
+    async def open(self) -> Trouble | None:
+        """See `Client`."""
+        if self._connection is not None and self._connection.is_open:
+            return None
+        self.close()
+        try:
+            self._connection = await dial(self._url, self._headers)
+        except OSError as error:
+            return Trouble(Failure.UNREACHABLE, str(error))
+        return await self._connection.ready
+
     def close(self) -> None:
         """See `Client`."""
         if self._connection is not None:
@@ -92,29 +100,14 @@ class WebSocketClient:
 
     async def _connected(self, hearing: Hearing) -> Connection | None:
         """The connection, made where there is none; None when that fails and `hearing` knows."""
-        if self._connection is not None and self._connection.is_open:
-            return self._connection
-        self.close()
         timeline = hearing.timeline
-        timeline.dialled = clock()
-        uri = parse_uri(self._url)
-        try:
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: Connection(uri, self._headers),
-                uri.host,
-                uri.port,
-                ssl=uri.secure or None,
-            )
-        except OSError as error:
-            hearing.fail(Failure.UNREACHABLE, str(error))
-            return None
-        self._connection = connection
-        trouble = await connection.ready
-        if trouble is not None:
-            hearing.fail(trouble.failure, trouble.detail, trouble.status, trouble.retry_after_s)
-            return None
-        timeline.connected = clock()
-        return connection
+        if self._connection is None or not self._connection.is_open:
+            timeline.dialled = clock()
+            if (trouble := await self.open()) is not None:
+                hearing.fail(trouble.failure, trouble.detail, trouble.status, trouble.retry_after_s)
+                return None
+            timeline.connected = clock()
+        return self._connection
 
     def _interrupt(self, hearing: Hearing) -> None:
         assert self._connection is not None

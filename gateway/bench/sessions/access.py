@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from gateway.bench.compare.target import Target, TargetFailed
+from gateway.bench.compare.target import CHECK_S_MAX, Target, TargetFailed
 from gateway.bench.instruments.http import HttpClient
 from gateway.bench.instruments.metrics import measure
 from gateway.bench.instruments.timeline import Form, Trouble, Wire, clock
@@ -33,6 +34,15 @@ class Access:
 
     async def check(self, form: Form, parameters: dict[str, object]) -> None:
         """Speak a word over both protocols. Raises TargetFailed, in one line, when that does not go well."""
+        try:
+            async with asyncio.timeout(CHECK_S_MAX):
+                await self._check(form, parameters)
+        except TimeoutError:
+            raise TargetFailed(
+                f"{self.target.origin} did not end a word within {CHECK_S_MAX:g} s"
+            ) from None
+
+    async def _check(self, form: Form, parameters: dict[str, object]) -> None:
         for wire in Wire:
             client = self.client(wire, CHECK_PATIENCE_S)
             timeline = await client.speak(whole("Hello.", form, **parameters), clock())

@@ -17,7 +17,9 @@ import pytest_asyncio
 
 from gateway.core.events import Word
 from gateway.core.synthesis import VoiceSettings
-from tests.audio.listening import decode_mp3
+from gateway.core.vocabulary import Codec
+from gateway.runtime.outlet import TELEPHONY
+from tests.audio.listening import decode, decode_mp3, delay_of, format_of
 from tests.equivalence.speaking import (
     UNTIMED,
     Cut,
@@ -208,6 +210,28 @@ async def test_codecs_carry_the_same_samples(
     mp3 = await over_http(client, text, format={"codec": "mp3"})
     heard, _, _ = decode_mp3(mp3)
     assert 0 <= len(heard) - (len(pcm) // 2 + 1_105) <= 2 * 1_152
+
+
+@pytest.mark.parametrize("codec", Codec)
+async def test_all_codecs_are_alike_on_both(
+    server: RunningServer, client: httpx.AsyncClient, gate: Gate, codec: Codec
+) -> None:
+    """To the byte, whatever the sizes of what is sent; and as long as the samples that PCM has at that rate."""
+    rate = 8_000 if codec in TELEPHONY else 24_000
+    format = {"codec": codec, "sample_rate": rate}
+    http = await over_http(client, TEXTS["en"], format=format)
+    pieces = split_at_random(TEXTS["en"], 3)
+    websocket, _ = await over_websocket(server, pieces, gate=gate, format=format)
+    assert websocket == http
+    raw = {"codec": Codec.PCM_S16LE, "sample_rate": rate}
+    pcm = await over_http(client, TEXTS["en"], format=raw)
+    whole = await over_http(client, TEXTS["en"], format=format, stream=False)
+    for data in (http, whole):
+        more = len(decode(format_of(codec, rate), data)) - len(pcm) // 2
+        if codec in {Codec.MP3, Codec.AAC}:
+            assert delay_of(codec) <= more <= delay_of(codec) + 2 * 1_152
+        else:
+            assert more == 0
 
 
 async def test_words_are_where_they_would_be_in_one_piece(

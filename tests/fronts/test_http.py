@@ -131,6 +131,20 @@ class TestStream:
         if codec in {*LOSSLESS, Codec.MULAW, Codec.ALAW}:
             assert len(heard) == 0
 
+    async def test_models_list_their_formats(self, client: httpx.AsyncClient) -> None:
+        (model,) = (await client.get("/v1/speech/models")).json()["models"]
+        listed = {format["codec"]: format for format in model["formats"]}
+        assert [*listed] == [*Codec]
+        for codec, format in listed.items():
+            for rate in format["sample_rates"]:
+                asked = {"text": "A.", "format": {"codec": codec, "sample_rate": rate}}
+                answer = await client.post("/v1/speech", json=asked)
+                assert answer.headers["x-sample-rate"] == str(rate)
+                kind = answer.headers["content-type"].partition(";")[0].lower()
+                assert kind == format["media_type"]
+        assert listed["opus"]["containers"] == ["per_flush", "per_context"]
+        assert listed["opus"]["sample_rates"] == [8_000, 12_000, 16_000, 24_000, 48_000]
+
     @pytest.mark.parametrize("codec", Codec)
     async def test_accept_chooses_a_codec_where_the_body_does_not(
         self, client: httpx.AsyncClient, codec: Codec

@@ -38,6 +38,7 @@ from gateway.fronts.system import (
 )
 from gateway.fronts.websocket import SpeechOverWebSocket
 from gateway.runtime.admission import Admission
+from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
 from gateway.runtime.turns import new_turns
 from gateway.telemetry.loop_lag import watch_loop
@@ -121,13 +122,15 @@ async def open_house(
         )
         farm.start()
         stack.push_async_callback(farm.aclose)
+        turns = new_turns(engines)
+        forecast = Forecast(config.limits, turns, farm, asyncio.get_running_loop().time)
         yield House(
             catalog=build_catalog(config, engines),
             engines=engines,
             farm=farm,
             limits=config.limits,
-            admission=Admission(config.limits),
-            turns=new_turns(engines),
+            admission=Admission(config.limits, forecast),
+            turns=turns,
             clock=clock,
         )
 
@@ -165,7 +168,9 @@ class Gateway:
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(_read_locales)
         async with open_house(self._config) as house, asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(watch_loop(house.metrics))
+            watching = tasks.create_task(
+                watch_loop(house.metrics, house.admission.forecast.loop_took)
+            )
             app.router.routes[:] = self._routes(house)
             self.house = house
             yield

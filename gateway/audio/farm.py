@@ -1,21 +1,20 @@
 """Encoding off the event loop, in the order in which listeners need it.
 
 A codec costs more than the speech engine does, so one long piece on the loop would make every connection wait. A few
-threads take jobs from one heap: the one whose audio will be played first is next, whoever came earlier; downloads, whose
-reader follows no clock, take what time is left. Codecs release the GIL, so threads are enough.
+threads take jobs from one line, in the order that `core.fairness` has. Codecs release the GIL, so threads are enough.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gateway.core.errors import Overloaded
+from gateway.core.fairness import FairLine
 
 T = TypeVar("T")
 
@@ -23,14 +22,12 @@ JOBS_PENDING_MAX = 4_096
 """Jobs that may wait at once. Each context waits for one, and a server has fewer contexts at work than this."""
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True)
 class _Job(Generic[T]):
-    """Work and who waits for it; jobs compare by urgency, and no two have the same arrival."""
+    """Work and who waits for it."""
 
-    deadline: float
-    arrival: int
-    work: Callable[[], T] = field(compare=False)
-    result: asyncio.Future[T] = field(compare=False)
+    work: Callable[[], T]
+    result: asyncio.Future[T]
 
     def run(self) -> None:
         """Do the work in this thread and tell the loop."""
@@ -61,16 +58,20 @@ class EncodeFarm:
         assert threads >= 1
         self._threads_max = threads
         self._jobs_pending_max = jobs_pending_max
-        self._arrivals = itertools.count()
         self._threads: list[tuple[threading.Thread, asyncio.Future[None]]] = []
         self._changed = threading.Condition()
-        self._waiting: list[_Job[Any]] = []  # guarded by _changed, as is _closing
+        self._line: FairLine[_Job[Any]] = FairLine(threads)  # guarded by _changed, as is _closing
         self._closing = False
 
     @property
     def jobs_waiting(self) -> int:
         """Jobs that no thread has taken yet."""
-        return len(self._waiting)
+        return len(self._line)
+
+    def load(self) -> float:
+        """The share of the threads that listeners had lately."""
+        with self._changed:
+            return self._line.load(time.monotonic())
 
     def start(self) -> None:
         """Start the threads. Called once, in the loop."""
@@ -84,46 +85,40 @@ class EncodeFarm:
             self._threads.append((thread, ended))
             thread.start()
 
-    async def run(self, deadline: float, work: Callable[[], T]) -> T:
+    async def run(self, deadline: float, work: Callable[[], T], owner: str = "") -> T:
         """Run `work` in a thread; return what it returns, raise what it raises.
 
-        `deadline` says in seconds of the loop's clock when the result will be played, `math.inf` that it is a download.
-        The earliest goes first, equal ones in the order of their calls. Cancelling takes a job back that has not begun;
+        `deadline` says in seconds of the loop's clock when the result will be played, `math.inf` that it is a download;
+        it and `owner` decide who is next. Cancelling takes a job back that has not begun;
         one that has begun goes on to its end, so what it works on must not be used again, and should it fail, the
         loop's exception handler hears of it. Raises Overloaded when too many jobs wait already, and CancelledError
         when the farm closes before the job has begun.
         """
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        job = _Job(deadline, next(self._arrivals), work, result)
         with self._changed:
             assert not self._closing, "the farm is closed"
-            if len(self._waiting) >= self._jobs_pending_max:
+            if len(self._line) >= self._jobs_pending_max:
                 raise Overloaded("too much audio waits to be encoded", retry_after_ms=1_000)
-            heapq.heappush(self._waiting, job)
+            ticket = self._line.push(_Job(work, result), deadline, owner, time.monotonic())
             self._changed.notify()
         try:
             return await result
         except asyncio.CancelledError:
-            self._take_back(job)
+            with self._changed:
+                self._line.withdraw(ticket)
             raise
 
     async def aclose(self) -> None:
         """Cancel the jobs that wait, let those that run end, end the threads. Fine twice, and before `start`."""
         with self._changed:
             self._closing = True
-            waiting, self._waiting = self._waiting, []
+            waiting = list(iter(lambda: self._line.pop(time.monotonic()), None))
             self._changed.notify_all()
-        for job in waiting:
-            job.result.cancel()
+        for ticket in waiting:
+            ticket.item.result.cancel()
         for thread, ended in self._threads:
             await asyncio.wait((ended,))
             thread.join()
-
-    def _take_back(self, job: _Job[Any]) -> None:
-        with self._changed:
-            if job in self._waiting:
-                self._waiting.remove(job)
-                heapq.heapify(self._waiting)
 
     def _work(self, ended: asyncio.Future[None]) -> None:
         while self._run_next():
@@ -133,9 +128,12 @@ class EncodeFarm:
     def _run_next(self) -> bool:
         """Wait for the most urgent job and run it; false when the farm closes."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            if self._closing:
+            self._changed.wait_for(lambda: len(self._line) or self._closing)
+            ticket = None if self._closing else self._line.pop(time.monotonic())
+            if ticket is None:
                 return False
-            job = heapq.heappop(self._waiting)
-        job.run()
+            self._line.taken(ticket.owner, ticket.needed_by, time.monotonic())
+        ticket.item.run()
+        with self._changed:
+            self._line.left(ticket.owner, ticket.needed_by, time.monotonic())
         return True

@@ -96,3 +96,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Open contexts over all connections."""
     sockets_max: Count = 8_000
     """Open TCP connections, silent ones too; more are closed at once."""
+    load_percent_max: Annotated[int, Meta(ge=1, le=100)] = 90
+    """Share of an engine, the encoders or the event loop that listeners may have before newcomers are refused."""
+    wait_ms_max: Millis = 2_000
+    """Speech that would have to wait longer for an engine is refused."""

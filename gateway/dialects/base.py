@@ -57,6 +57,8 @@ class Hello(msgspec.Struct, frozen=True):
     session: str
     settings: Settings
     limits: Limits
+    contexts_free: int
+    """About how many more contexts could be served well."""
 
 
 class SpeechRequest(msgspec.Struct, frozen=True):

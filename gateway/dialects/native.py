@@ -134,12 +134,14 @@ class Tagged(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
 
 
 class Ready(Tagged, frozen=True, tag="ready"):
-    """First message of a connection: its id, what is in force without a `configure`, and the limits."""
+    """First message of a connection: its id, what is in force without a `configure`, the limits, and about how many more
+    contexts could be served well."""
 
     session: str
     protocol: str
     settings: Settings
     limits: Limits
+    contexts_free: int
 
 
 class Started(Tagged, frozen=True, tag="started"):
@@ -401,7 +403,10 @@ class NativeConversation:
 
     def open(self, hello: Hello) -> list[Frame]:
         """`ready`."""
-        return [self._write(Ready(hello.session, self._subprotocol, hello.settings, hello.limits))]
+        ready = Ready(
+            hello.session, self._subprotocol, hello.settings, hello.limits, hello.contexts_free
+        )
+        return [self._write(ready)]
 
     def decode(self, message: Frame) -> Said:
         """One client message. Raises NotUnderstood with the context and id, where they could be read."""

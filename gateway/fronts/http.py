@@ -49,7 +49,14 @@ from gateway.dialects.lines import LineForm
 from gateway.dialects.native import decode_request, encode_http_error
 from gateway.fronts.accept import accepted, choose
 from gateway.fronts.event_body import EventBody
-from gateway.fronts.reply import Headers, error_headers, headers, new_request_id, send_json
+from gateway.fronts.reply import (
+    Headers,
+    error_headers,
+    headers,
+    new_request_id,
+    owner_of,
+    send_json,
+)
 from gateway.runtime.house import House
 from gateway.runtime.speaker import Speaker
 from gateway.runtime.stall import Stall
@@ -90,7 +97,7 @@ class SpeechOverHttp:
                 chars = len(asked.text)
                 settings, form = self._judge(asked, accepted(scope))
                 answer.describe(settings, asked, form, self._house.limits.keep_alive_ms / 1_000)
-                problem = await self._speak(asked, settings, receive, answer)
+                problem = await self._speak(asked, settings, owner_of(scope), receive, answer)
             if problem is not None:
                 await answer.refuse(problem)
         except GatewayError as error:
@@ -144,14 +151,19 @@ class SpeechOverHttp:
         return settings, form
 
     async def _speak(
-        self, asked: SpeechRequest, settings: Settings, receive: Receive, answer: _Answer
+        self,
+        asked: SpeechRequest,
+        settings: Settings,
+        owner: str,
+        receive: Receive,
+        answer: _Answer,
     ) -> Problem | None:
         """Make the speech and send it, unless the client goes away first. Gives the problem that ended it.
 
         Raises Draining when the server's time was over first."""
         house = self._house
         drain = house.admission.drain
-        house.admission.open_context()
+        house.admission.open_context(settings.engine)
         try:
             async with asyncio.TaskGroup() as tasks:
                 wake = Wake()
@@ -163,6 +175,7 @@ class SpeechOverHttp:
                     route=ROUTE,
                     file=True,
                     whole=asked.whole,
+                    owner=owner,
                 )
                 stall = Stall(
                     house.limits.send_stall_ms / 1_000,

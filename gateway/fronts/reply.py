@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable
 
-from starlette.types import Send
+from starlette.types import Scope, Send
 
 from gateway.core.errors import Draining, MethodNotAllowed, Problem
 
@@ -37,6 +37,12 @@ def headers(request_id: str, media_type: str, more: Iterable[tuple[str, str]] = 
         *EVERY_ANSWER,
         *((name.encode(), _NOT_FOR_HEADERS.sub("?", value).encode()) for name, value in more),
     ]
+
+
+def owner_of(scope: Scope) -> str:
+    """Whom the work of a connection is counted to: the address it comes from."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def error_headers(problem: Problem, request_id: str) -> Headers:

@@ -24,7 +24,7 @@ from gateway.dialects.native import (
     choose_subprotocol,
     encode_http_error,
 )
-from gateway.fronts.reply import error_headers, headers, new_request_id, send_json
+from gateway.fronts.reply import error_headers, headers, new_request_id, owner_of, send_json
 from gateway.runtime.house import House
 from gateway.runtime.mux import Mux, Verdict
 
@@ -61,7 +61,7 @@ class SpeechOverWebSocket:
                 await send(
                     {"type": "websocket.accept", "subprotocol": subprotocol, "headers": head}
                 )
-                await self._serve(conversation, request_id, receive, send)
+                await self._serve(conversation, request_id, owner_of(scope), receive, send)
         except GatewayError as error:
             self._house.metrics.refused(ROUTE, error.problem)
             self._ended("refused")
@@ -74,7 +74,12 @@ class SpeechOverWebSocket:
             )
 
     async def _serve(
-        self, conversation: NativeConversation, request_id: str, receive: Receive, send: Send
+        self,
+        conversation: NativeConversation,
+        request_id: str,
+        owner: str,
+        receive: Receive,
+        send: Send,
     ) -> None:
         begun = time.monotonic()
 
@@ -98,7 +103,7 @@ class SpeechOverWebSocket:
                     await send({"type": "websocket.close", "code": code, "reason": reason})
 
         try:
-            verdict = await Mux(self._house, conversation, request_id).run(take, give)
+            verdict = await Mux(self._house, conversation, request_id, owner=owner).run(take, give)
         except ExceptionGroup:
             # The edge of the connection: whatever a task of it died of, the others never hear of it.
             log.exception("connection_crashed", extra={"request_id": request_id})

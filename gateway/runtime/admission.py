@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from gateway.core.errors import Overloaded
 from gateway.core.limits import Limits
 from gateway.runtime.drain import Drain
+from gateway.runtime.forecast import Forecast
 
 RETRY_AFTER_MS = 1_000
 
@@ -15,8 +16,9 @@ RETRY_AFTER_MS = 1_000
 class Admission:
     """Counts what is open. Everything happens on the event loop, so plain integers do."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, forecast: Forecast) -> None:
         self._limits = limits
+        self.forecast = forecast
         self.connections = 0
         self.contexts = 0
         self.drain = Drain()
@@ -25,6 +27,7 @@ class Admission:
     def connection(self) -> Iterator[None]:
         """A place for one connection, held for the block. Raises Overloaded or Draining."""
         self.drain.refuse()
+        self.forecast.judge()
         if self.connections >= self._limits.connections_max:
             raise Overloaded(
                 "all connections are taken",
@@ -37,11 +40,12 @@ class Admission:
         finally:
             self.connections -= 1
 
-    def open_context(self, *, promised: bool = False) -> None:
+    def open_context(self, engine: str, *, promised: bool = False) -> None:
         """Take a place for one context; give it back with `close_context`. Raises Overloaded or, unless it was
         `promised` before that began, Draining."""
         if not promised:
             self.drain.refuse()
+        self.forecast.judge_wait(engine)
         if self.contexts >= self._limits.contexts_total_max:
             raise Overloaded(
                 "all contexts are taken",
@@ -49,6 +53,12 @@ class Admission:
                 retry_after_ms=RETRY_AFTER_MS,
             )
         self.contexts += 1
+
+    def contexts_free(self) -> int:
+        """About how many more contexts could be served well now."""
+        free = self._limits.contexts_total_max - self.contexts
+        listeners = self.forecast.listeners_free()
+        return max(0, free if listeners is None else min(free, listeners))
 
     def close_context(self) -> None:
         """Give a context's place back."""

@@ -47,6 +47,8 @@ class House:
         return Vitals(
             connections=self.admission.connections,
             contexts=self.admission.contexts,
+            contexts_free=self.admission.contexts_free(),
+            loads=self.admission.forecast.loads(),
             encode_jobs_waiting=self.farm.jobs_waiting,
             places_free={name: turns.free for name, turns in self.turns.items()},
             orders_waiting={name: turns.waiting for name, turns in self.turns.items()},
@@ -65,11 +67,31 @@ class House:
         id: str | None = None,
         file: bool = False,
         whole: bool = False,
+        owner: str = "",
     ) -> Speaker:
         """A context in motion with these settings. `file`: its audio must be a valid file even without samples;
-        `whole`: its sizes will be exact, because nothing is sent before all is there."""
+        `whole`: its sizes will be exact, because nothing is sent before all is there; `owner`: whom its work is counted
+        to, so that nobody takes more than a fair part."""
         now = asyncio.get_running_loop().time()
         session = Session(settings, self.limits, now, frame_ms=frame_ms, id=id)
-        outlet = Outlet(settings, self.farm, whole=whole, container_always=file, framed=not file)
+        outlet = Outlet(
+            settings,
+            self.farm,
+            whole=whole,
+            container_always=file,
+            framed=not file,
+            owner=owner,
+        )
         timeline = Timeline(self.metrics, route, settings, whole=whole)
-        return Speaker(session, self.engines, self.turns, outlet, tasks, wake, timeline, self.clock)
+        return Speaker(
+            session,
+            self.engines,
+            self.turns,
+            outlet,
+            tasks,
+            wake,
+            timeline,
+            self.clock,
+            self.admission.forecast.handed,
+            owner,
+        )

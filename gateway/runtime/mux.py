@@ -79,8 +79,11 @@ class _Context:
 class Mux:
     """One connection. `run` serves it, once, until the peer or the server ends it."""
 
-    def __init__(self, house: House, conversation: Conversation, session: str) -> None:
+    def __init__(
+        self, house: House, conversation: Conversation, session: str, *, owner: str = ""
+    ) -> None:
         self._house = house
+        self._owner = owner
         self._conversation = conversation
         self._session = session
         self._contexts: dict[str, _Context] = {}
@@ -106,7 +109,9 @@ class Mux:
         When it returns or raises, no task, worker or place of this connection is left.
         """
         settings = resolve(Parameters(), self._house.catalog, self._conversation.defaults)
-        hello = Hello(self._session, settings, self._house.limits)
+        hello = Hello(
+            self._session, settings, self._house.limits, self._house.admission.contexts_free()
+        )
         self._replies.extend(self._conversation.open(hello))
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -245,11 +250,11 @@ class Mux:
                 allowed=f"at most {self._house.limits.contexts_max}",
             )
         settings = resolve(parameters, self._house.catalog, self._conversation.defaults)
-        self._house.admission.open_context(promised=self._is_fresh())
+        self._house.admission.open_context(settings.engine, promised=self._is_fresh())
         self._fresh_until = None
         route = self._conversation.defaults.route
         speaker = self._house.new_speaker(
-            settings, tasks, self._wake, frame_ms=FRAME_MS, route=route, id=id
+            settings, tasks, self._wake, frame_ms=FRAME_MS, route=route, id=id, owner=self._owner
         )
         self._contexts[name] = _Context(name, parameters, speaker)
         self._share()

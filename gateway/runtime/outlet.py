@@ -35,7 +35,7 @@ class Outlet:
 
     `container_always`: a context without any audio still gets its (empty) container, as a file must be valid. `framed`:
     a telephone's codec leaves in the frames of TELEPHONY_FRAME_MS that telephony counts in, the last one before a flush,
-    clear or end being what is left.
+    clear or end being what is left. `owner` is whose share of the encoders this is.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Outlet:
         whole: bool = False,
         container_always: bool = False,
         framed: bool = False,
+        owner: str = "",
     ) -> None:
         self._format = settings.format
         self._rate_in = settings.engine_rate
@@ -53,6 +54,7 @@ class Outlet:
         self._whole = whole
         self._container_always = container_always
         self._framed = framed
+        self._owner = owner
         self._resampler: Resampler | None = None
         self._encoder: Encoder | None = None
         self._segment = 0
@@ -107,7 +109,7 @@ class Outlet:
             samples = resampler.convert(pcm)
             return len(samples), encoder.encode(samples)
 
-        return self._audio(*await self._farm.run(deadline, job))
+        return self._audio(*await self._farm.run(deadline, job, self._owner))
 
     async def _drain(self, deadline: float) -> list[Event]:
         if self._resampler is None or self._encoder is None:
@@ -118,7 +120,7 @@ class Outlet:
             tail = resampler.drain()
             return len(tail), encoder.encode(tail) + encoder.drain()
 
-        size, data = job() if encoder.is_cheap else await self._farm.run(deadline, job)
+        size, data = job() if encoder.is_cheap else await self._farm.run(deadline, job, self._owner)
         return self._audio(size, data, all_of_it=True)
 
     async def _cut(self) -> list[Event]:
@@ -141,7 +143,7 @@ class Outlet:
             tail = resampler.drain()
             return len(tail), encoder.encode(tail) + encoder.finish()
 
-        size, data = job() if encoder.is_cheap else await self._farm.run(deadline, job)
+        size, data = job() if encoder.is_cheap else await self._farm.run(deadline, job, self._owner)
         return self._audio(size, data, all_of_it=True)
 
     def _audio(self, size: int, data: bytes, *, all_of_it: bool = False) -> list[Event]:

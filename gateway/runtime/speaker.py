@@ -10,8 +10,8 @@ from contextlib import aclosing
 import msgspec
 
 from gateway.core.commands import Command, PushText
-from gateway.core.events import Closed, Event, Timings
-from gateway.core.session import Session
+from gateway.core.events import Audio, Closed, Event, Timings
+from gateway.core.session import SAMPLE_BYTES, Session
 from gateway.core.synthesis import Abandon, Synthesize
 from gateway.engines.base import Engine
 from gateway.runtime.outlet import Outlet
@@ -24,7 +24,8 @@ SLICE_CHARS = 256
 
 class Speaker:
     """Carries between a session and its engine. `wake` is called whenever there may be something new to pull.
-    `timeline` is shown all that happens, in times of `watch`.
+    `timeline` is shown all that happens, in times of `watch`; `handed` is told the seconds of audio that a listener who
+    follows a clock was handed; `owner` is whose share of the engines this is.
 
     Engine work runs in `tasks`, the task group of the connection, and ends with it.
     """
@@ -39,6 +40,8 @@ class Speaker:
         wake: Callable[[], None],
         timeline: Timeline,
         watch: Callable[[], float],
+        handed: Callable[[float], None],
+        owner: str,
     ) -> None:
         self.session = session
         self._engines = engines
@@ -48,6 +51,8 @@ class Speaker:
         self._wake = wake
         self._timeline = timeline
         self._watch = watch
+        self._handed = handed
+        self._owner = owner
         self._clock = asyncio.get_running_loop().time
         self._working: dict[int, asyncio.Task[None]] = {}
 
@@ -84,6 +89,8 @@ class Speaker:
             return None
         self._place_orders()
         self._timeline.pulled(event)
+        if isinstance(event, Audio) and deadline < math.inf:
+            self._handed(len(event.data) / SAMPLE_BYTES / self.session.settings.engine_rate)
         events = await self._outlet.pass_on(event, deadline)
         self._timeline.handed_out(events, self._watch(), self._outlet.delay_s)
         if isinstance(event, Closed):
@@ -124,7 +131,7 @@ class Speaker:
         name = self.session.settings.engine
         try:
             async with (
-                self._turns[name].turn(needed_by),
+                self._turns[name].turn(needed_by, self._owner),
                 aclosing(self._engines[name].synthesize(order)) as reports,
             ):
                 async for report in reports:

@@ -1,21 +1,21 @@
 """Places at an engine, given to whoever needs one soonest.
 
 An engine makes a few segments at once and everybody else waits. Served in the order of arrival, somebody who has just
-begun to listen would wait behind the stock of all the others; here the one whose listener runs dry first is next.
+begun to listen would wait behind the stock of all the others; here the one whose listener runs dry first is next, as
+`core.fairness` has it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from gateway.core.fairness import FairLine
 from gateway.engines.base import Engine
 
-_Waiter = tuple[float, int, asyncio.Future[None]]
-"""When it is needed, its number among the arrivals, and what it waits for."""
+TURN_WEIGHT = 0.1
+"""What the newest turn counts in the average length of turns."""
 
 
 class Turns:
@@ -23,47 +23,60 @@ class Turns:
 
     def __init__(self, places: int) -> None:
         assert places >= 1
+        self.places = places
         self.free = places
         """Places that nobody has."""
-        self._arrivals = itertools.count()
-        self._waiting: list[_Waiter] = []
+        self.turn_s = 0.0
+        """How long a turn takes, on the average of the last ones."""
+        self._line: FairLine[asyncio.Future[None]] = FairLine(places)
 
     @property
     def waiting(self) -> int:
         """How many wait for a place."""
-        return len(self._waiting)
+        return len(self._line)
+
+    def load(self, now: float) -> float:
+        """The share of the places that listeners had lately."""
+        return self._line.load(now)
+
+    def wait_s(self, now: float) -> float:
+        """How long a newcomer would wait for a place, as it looks now."""
+        return 0.0 if self.free else (self._line.due(now) + 1) * self.turn_s / self.places
 
     @asynccontextmanager
-    async def turn(self, needed_by: float) -> AsyncIterator[None]:
-        """A place for the block. The earliest `needed_by` (loop time) is next, equal ones in the order of arrival."""
-        await self._take(needed_by)
+    async def turn(self, needed_by: float, owner: str = "") -> AsyncIterator[None]:
+        """A place for the block. `needed_by` (loop time) and `owner` decide who is next."""
+        clock = asyncio.get_running_loop().time
+        await self._take(needed_by, owner, clock())
+        begun = clock()
+        self._line.taken(owner, needed_by, begun)
         try:
             yield
         finally:
-            self._pass_on()
+            now = clock()
+            self.turn_s += (now - begun - self.turn_s) * TURN_WEIGHT
+            self._line.left(owner, needed_by, now)
+            self._pass_on(now)
 
-    async def _take(self, needed_by: float) -> None:
+    async def _take(self, needed_by: float, owner: str, now: float) -> None:
         if self.free:
             self.free -= 1
             return
         place = asyncio.get_running_loop().create_future()
-        waiter = (needed_by, next(self._arrivals), place)
-        heapq.heappush(self._waiting, waiter)
+        ticket = self._line.push(place, needed_by, owner, now)
         try:
             await place
         except asyncio.CancelledError:
             if not place.cancelled():
-                self._pass_on()  # It had just been given.
-            elif waiter in self._waiting:
-                self._waiting.remove(waiter)
-                heapq.heapify(self._waiting)
+                self._pass_on(asyncio.get_running_loop().time())  # It had just been given.
+            else:
+                self._line.withdraw(ticket)
             raise
 
-    def _pass_on(self) -> None:
-        while self._waiting:
-            place = heapq.heappop(self._waiting)[2]
-            if not place.done():  # Whoever was cancelled has not heard of it yet.
-                place.set_result(None)
+    def _pass_on(self, now: float) -> None:
+        while (ticket := self._line.pop(now)) is not None:
+            if not ticket.item.done():  # Whoever was cancelled has not heard of it yet.
+                ticket.item.set_result(None)
                 return
         self.free += 1
 

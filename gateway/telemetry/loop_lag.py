@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 
 from gateway.telemetry.metrics import Metrics
 
 PERIOD_S = 0.1
 
 
-async def watch_loop(metrics: Metrics) -> None:
-    """Sleep again and again, and record by how much each sleep was too long. Runs until it is cancelled."""
+async def watch_loop(metrics: Metrics, took: Callable[[float, float], None]) -> None:
+    """Sleep again and again, and record by how much each sleep was too long. Runs until it is cancelled.
+
+    `took` is told for how many seconds the loop's thread worked, or was late, and out of how many."""
     clock = asyncio.get_running_loop().time
     while True:
-        due = clock() + PERIOD_S
+        begun, worked = clock(), time.thread_time()
         await asyncio.sleep(PERIOD_S)
-        metrics.loop_lag.observe(max(0.0, clock() - due))
+        elapsed = clock() - begun
+        late = max(0.0, elapsed - PERIOD_S)
+        metrics.loop_lag.observe(late)
+        took(max(late, time.thread_time() - worked), elapsed)

@@ -40,6 +40,9 @@ class Vitals:
 
     connections: int
     contexts: int
+    contexts_free: int
+    loads: Mapping[str, float]
+    """The share of each part that listeners had lately."""
     encode_jobs_waiting: int
     places_free: Mapping[str, int]
     orders_waiting: Mapping[str, int]
@@ -198,6 +201,19 @@ class _VitalSigns(Collector):
         yield GaugeMetricFamily(
             "gateway_draining", "1 = the server is going away.", int(vitals.draining)
         )
+        yield GaugeMetricFamily(
+            "gateway_contexts_free",
+            "About how many more contexts could be served well.",
+            vitals.contexts_free,
+        )
+        load = GaugeMetricFamily(
+            "gateway_load_ratio",
+            "Share of a part of the gateway that listeners had in the last seconds.",
+            labels=["part"],
+        )
+        for part, share in vitals.loads.items():
+            load.add_metric([part], share)
+        yield load
         yield GaugeMetricFamily(
             "gateway_encode_jobs_waiting",
             "Pieces of audio that wait for an encoder's thread.",

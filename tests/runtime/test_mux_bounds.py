@@ -8,12 +8,14 @@ from contextlib import ExitStack
 
 import pytest
 
+from gateway.audio.farm import EncodeFarm
 from gateway.core.errors import Overloaded
 from gateway.core.limits import Limits
 from gateway.core.synthesis import Report, Synthesize
 from gateway.engines.chaos import ChaosEngine, Hang
 from gateway.engines.tone import ToneEngine
 from gateway.runtime.admission import Admission
+from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
 from gateway.runtime.mux import Verdict
 from tests.support.memory import memory_house, memory_socket
@@ -164,7 +166,9 @@ class TestPlaces:
             assert socket.messages("started") == []
 
     def test_connections_are_bounded_and_given_back(self) -> None:
-        admission = Admission(Limits(connections_max=3))
+        limits = Limits(connections_max=3)
+        forecast = Forecast(limits, {}, EncodeFarm(threads=1), lambda: 0.0)
+        admission = Admission(limits, forecast)
         for _ in range(2):
             with ExitStack() as stack:
                 for _ in range(3):

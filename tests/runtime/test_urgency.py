@@ -32,9 +32,9 @@ class NotingFarm(EncodeFarm):
         super().__init__(threads=1)
         self.waits: list[float] = []
 
-    async def run(self, deadline: float, work: Callable[[], T]) -> T:
+    async def run(self, deadline: float, work: Callable[[], T], owner: str = "") -> T:
         self.waits.append(deadline - asyncio.get_running_loop().time())
-        return await super().run(deadline, work)
+        return await super().run(deadline, work, owner)
 
 
 @pytest.mark.parametrize("lead_ms", [None, 60_000])
@@ -73,9 +73,9 @@ class NotingTurns(Turns):
         self.waits: list[float] = []
 
     @asynccontextmanager
-    async def turn(self, needed_by: float) -> AsyncIterator[None]:
+    async def turn(self, needed_by: float, owner: str = "") -> AsyncIterator[None]:
         self.waits.append(needed_by - asyncio.get_running_loop().time())
-        async with super().turn(needed_by):
+        async with super().turn(needed_by, owner):
             yield
 
 
@@ -106,11 +106,11 @@ class HaltingFarm(EncodeFarm):
         super().__init__(threads=1)
         self.halted, self.go = asyncio.Event(), asyncio.Event()
 
-    async def run(self, deadline: float, work: Callable[[], T]) -> T:
+    async def run(self, deadline: float, work: Callable[[], T], owner: str = "") -> T:
         if "_finish" in work.__qualname__:
             self.halted.set()
             await self.go.wait()
-        return await super().run(deadline, work)
+        return await super().run(deadline, work, owner)
 
 
 async def test_a_clear_during_the_last_drain_still_learns_what_was_heard() -> None:

@@ -18,6 +18,7 @@ from gateway.dialects.native import AudioForm, NativeConversation
 from gateway.engines.base import Engine
 from gateway.engines.tone import ToneEngine
 from gateway.runtime.admission import Admission
+from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
 from gateway.runtime.mux import Mux, Verdict
 from gateway.runtime.turns import new_turns
@@ -47,14 +48,16 @@ async def memory_house(
     }
     farm = EncodeFarm(threads=1)
     farm.start()
+    turns = new_turns(engines)
+    forecast = Forecast(config.limits, turns, farm, asyncio.get_running_loop().time)
     try:
         yield House(
             catalog=msgspec.structs.replace(catalog, models=models),
             engines=engines,
             farm=farm,
             limits=config.limits,
-            admission=Admission(config.limits),
-            turns=new_turns(engines),
+            admission=Admission(config.limits, forecast),
+            turns=turns,
         )
     finally:
         for engine in engines.values():
@@ -124,14 +127,18 @@ class MemorySocket(SpeechSocket):
 
 @asynccontextmanager
 async def memory_socket(
-    house: House, *, form: AudioForm = AudioForm.BINARY, unread_max: int = FRAMES_MAX
+    house: House,
+    *,
+    form: AudioForm = AudioForm.BINARY,
+    unread_max: int = FRAMES_MAX,
+    owner: str = "",
 ) -> AsyncIterator[MemorySocket]:
     """Connect to a mux, and leave at the end of the block. `ready` is the first message to receive."""
     connection = MemoryConnection(unread_max)
 
     async def serve() -> Verdict:
         try:
-            return await Mux(house, NativeConversation(form), "memory").run(
+            return await Mux(house, NativeConversation(form), "memory", owner=owner).run(
                 connection.take, connection.give
             )
         finally:

@@ -139,7 +139,7 @@ class Page:
             return {**message, "settings": _difference(settings, self._settings)}
         if message["type"] == "ready":
             self._settings = cast("Message", message["settings"])
-            hidden = {"session": OMITTED}
+            hidden = {"session": OMITTED, "contexts_free": OMITTED}
             if not self.full:
                 hidden |= {"settings": OMITTED, "limits": OMITTED}
             return {**message, **hidden}

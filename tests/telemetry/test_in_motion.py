@@ -234,11 +234,16 @@ async def test_a_loop_that_is_held_up_is_late() -> None:
     def hold_up() -> None:
         loop._clock.now += 0.5
 
+    took: list[float] = []
+
     async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(watch_loop(metrics))
+        watching = tasks.create_task(
+            watch_loop(metrics, lambda busy_s, elapsed_s: took.append(busy_s / elapsed_s))
+        )
         loop.call_at(10 * PERIOD_S - 0.05, hold_up)
         await asyncio.sleep(20 * PERIOD_S)
         watching.cancel()
     told = scraped(metrics)
     assert told.value("loop_lag_seconds_count") == 15
     assert told.value("loop_lag_seconds_sum") == pytest.approx(0.45)
+    assert max(took) == pytest.approx(0.45 / 0.55)

@@ -53,7 +53,7 @@ def heard(catalog: Catalog, limits: Limits) -> tuple[Tagged, ...]:
     settings = resolve(Parameters(), catalog, WEBSOCKET_DEFAULTS)
     timings = Timings(0.41, 6.2, 1400.0, 0, 0.0, 0.0, 4.87, 25.8)
     return (
-        Ready("req_1f2e3d4c5b6a798887766554", Subprotocol.JSON, settings, limits),
+        Ready("req_1f2e3d4c5b6a798887766554", Subprotocol.JSON, settings, limits, 4_000),
         Started("a", 0, settings, "c1"),
         SegmentMessage("a", 0, 0, 19, "clause", "clause", 0),
         WordsMessage("a", 0, (Word(0, 0, 5), Word(7_012, 6, 8))),

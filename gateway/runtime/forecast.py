@@ -1,0 +1,87 @@
+"""Whether one more listener can be served well, told from how busy everything has been.
+
+What would make everybody late is refused at the door instead. Two things are asked. Is any part (an engine's places, the
+encoders' threads, the event loop) so busy with listeners that there is no room for another? And would speech that begins
+now have to wait too long for a place? Downloads count for neither: they take what listeners leave.
+
+How many more listeners there is room for is an estimate: they are taken to cost what those of the last seconds did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from gateway.audio.farm import EncodeFarm
+from gateway.core.errors import Overloaded
+from gateway.core.limits import Limits
+from gateway.core.occupancy import MEMORY_S, Rate
+from gateway.runtime.turns import Turns
+
+TELLING_LOAD = 0.05
+"""Below this share of any part nothing is learnt about the cost of a listener: it would be noise."""
+
+
+class Forecast:
+    """`clock` is the loop's. Everything happens on the event loop."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        turns: Mapping[str, Turns],
+        farm: EncodeFarm,
+        clock: Callable[[], float],
+    ) -> None:
+        self._limits = limits
+        self._turns = turns
+        self._farm = farm
+        self._clock = clock
+        self._loop = 0.0
+        self._handed = Rate()
+        self._listener_cost: float | None = None
+        """The share of the busiest part that one listener takes: who hears a second of audio per second."""
+
+    def handed(self, audio_s: float) -> None:
+        """So much audio went to a listener who follows a clock."""
+        self._handed.add(audio_s, self._clock())
+
+    def loop_took(self, busy_s: float, elapsed_s: float) -> None:
+        """The event loop's thread worked, or was late, for `busy_s` of the last `elapsed_s`."""
+        weight = -math.expm1(-elapsed_s / MEMORY_S)
+        self._loop += (min(1.0, busy_s / elapsed_s) - self._loop) * weight
+
+    def loads(self) -> dict[str, float]:
+        """The share of each part, 0 to 1, that listeners had lately."""
+        now = self._clock()
+        engines = {f"engine {name}": turns.load(now) for name, turns in self._turns.items()}
+        return engines | {"encoders": self._farm.load(), "event loop": self._loop}
+
+    def listeners_free(self) -> int | None:
+        """For about how many more listeners there is room; None while there were too few to tell."""
+        load = max(self.loads().values())
+        rate = self._handed.per_s(self._clock())
+        if load >= TELLING_LOAD and rate > 0:
+            self._listener_cost = load / rate
+        if self._listener_cost is None:
+            return None
+        return max(0, int((self._limits.load_percent_max / 100 - load) / self._listener_cost))
+
+    def judge(self) -> None:
+        """May somebody new come in? Raises Overloaded."""
+        load, part = max((load, part) for part, load in self.loads().items())
+        if load * 100 >= self._limits.load_percent_max:
+            raise Overloaded(
+                f"all listeners that can be served well are here ({part})",
+                allowed=f"a load below {self._limits.load_percent_max} %",
+                retry_after_ms=round(MEMORY_S * 1_000),
+            )
+
+    def judge_wait(self, engine: str) -> None:
+        """May speech begin now? Raises Overloaded."""
+        wait_ms = round(self._turns[engine].wait_s(self._clock()) * 1_000)
+        if wait_ms > self._limits.wait_ms_max:
+            raise Overloaded(
+                f"speech would begin after {wait_ms} ms",
+                allowed=f"a wait of {self._limits.wait_ms_max} ms",
+                retry_after_ms=wait_ms,
+            )

@@ -1,0 +1,131 @@
+"""Who is next in a line, and what an owner can cost the others."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeVar
+
+import pytest
+from hypothesis import given, strategies as st
+
+from gateway.core.fairness import DUE_S, FairLine
+from gateway.core.occupancy import MEMORY_S, Occupancy, Rate
+
+T = TypeVar("T")
+
+
+def served(line: FairLine[T], now: float) -> list[T]:
+    """Everybody, in the order in which they are next."""
+    tickets = iter(lambda: line.pop(now), None)
+    return [ticket.item for ticket in tickets]
+
+
+def test_newcomers_then_listeners_then_downloads() -> None:
+    line: FairLine[str] = FairLine(2)
+    for name, needed_by in (
+        ("download", math.inf),
+        ("listener", 5.0),
+        ("sooner", 3.0),
+        ("newcomer", 0.0),
+        ("second", 0.0),
+    ):
+        line.push(name, needed_by, "", 0.0)
+    assert len(line) == 5
+    assert served(line, 0.0) == ["newcomer", "second", "sooner", "listener", "download"]
+    assert len(line) == 0
+
+
+def test_a_crowd_of_one_owner_costs_anothers_newcomer_nothing() -> None:
+    line: FairLine[str] = FairLine(2)
+    for _ in range(2):
+        line.taken("crowd", 0.0, 0.0)
+    for number in range(100):
+        line.push(f"crowd {number}", 1.0, "crowd", 1.0)
+    line.push("alone", 5.0, "other", 5.0)
+    assert served(line, 5.0)[0] == "alone"
+
+
+def test_nor_do_its_downloads_delay_anothers_but_they_delay_no_listener() -> None:
+    line: FairLine[str] = FairLine(1)
+    line.taken("crowd", math.inf, 0.0)
+    for number in range(10):
+        line.push(f"file {number}", math.inf, "crowd", 1.0)
+    line.push("listener", 60.0, "crowd", 2.0)
+    line.push("other's file", math.inf, "other", 5.0)
+    assert served(line, 5.0)[:3] == ["listener", "other's file", "file 0"]
+
+
+def test_an_owner_alone_is_served_as_if_there_were_no_owners() -> None:
+    line: FairLine[str] = FairLine(1)
+    line.taken("one", 0.0, 0.0)
+    for name, needed_by in (("late", 100.4), ("soon", 100.0), ("dry", 99.0)):
+        line.push(name, needed_by, "one", 100.0)
+    assert served(line, 100.0) == ["dry", "soon", "late"]
+
+
+def test_what_was_taken_long_ago_is_forgiven() -> None:
+    line: FairLine[str] = FairLine(1)
+    line.taken("once", 0.0, 0.0)
+    line.left("once", 0.0, 60.0)
+    line.push("other", 200.0, "other", 200.0)
+    line.push("once", 199.9, "once", 200.0)
+    assert served(line, 200.0) == ["once", "other"]
+
+
+def test_whoever_withdraws_is_not_served_and_cannot_twice() -> None:
+    line: FairLine[str] = FairLine(1)
+    tickets = [line.push(name, 0.0, "", 0.0) for name in "abc"]
+    assert line.withdraw(tickets[1])
+    assert not line.withdraw(tickets[1])
+    assert served(line, 0.0) == ["a", "c"]
+    assert not line.withdraw(tickets[0])
+
+
+def test_only_listeners_are_load() -> None:
+    line: FairLine[str] = FairLine(2)
+    line.taken("", math.inf, 0.0)
+    assert line.load(100.0) == 0.0
+    line.taken("", 0.0, 100.0)
+    assert line.load(200.0) == pytest.approx(0.5)
+
+
+def test_due_are_those_as_urgent_as_a_newcomer() -> None:
+    line: FairLine[str] = FairLine(1)
+    for needed_by in (0.0, 10.0 + DUE_S, 10.01 + DUE_S, math.inf):
+        line.push("", needed_by, "", 0.0)
+    assert line.due(10.0) == 2
+
+
+def test_owners_who_are_gone_are_forgotten() -> None:
+    line: FairLine[str] = FairLine(1)
+    for number in range(10_000):
+        now = number * 1.0
+        line.taken(str(number), 0.0, now)
+        line.left(str(number), 0.0, now + 0.1)
+    assert len(line._owners) < 200
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 10) | st.just(math.inf))))
+def test_everybody_is_served_once(wishes: list[tuple[str, float]]) -> None:
+    line: FairLine[int] = FairLine(1)
+    for number, (owner, needed_by) in enumerate(wishes):
+        line.push(number, needed_by, owner, 0.0)
+    assert sorted(served(line, 5.0)) == list(range(len(wishes)))
+
+
+def test_occupancy_is_what_was_taken_lately() -> None:
+    places = Occupancy(4)
+    places.change(+2, 0.0)
+    assert places.share(0.0) == 0.0
+    assert places.share(MEMORY_S) == pytest.approx(0.5 * (1 - math.exp(-1)))
+    places.change(-2, MEMORY_S)
+    assert places.share(2 * MEMORY_S) == pytest.approx(0.5 * (1 - math.exp(-1)) * math.exp(-1))
+    assert places.idle(100.0)
+
+
+def test_a_rate_is_what_there_was_per_second_lately() -> None:
+    rate = Rate()
+    for step in range(1_000):
+        rate.add(0.1, step * 0.02)
+    assert rate.per_s(20.0) == pytest.approx(5.0, rel=0.02)
+    assert rate.per_s(100.0) == pytest.approx(0.0, abs=1e-6)

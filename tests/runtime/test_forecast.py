@@ -1,0 +1,96 @@
+"""What is refused because it could not be served well, and what is said of the room there is."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from gateway.audio.farm import EncodeFarm
+from gateway.core.errors import Overloaded
+from gateway.core.limits import Limits
+from gateway.engines.tone import ToneEngine
+from gateway.runtime.forecast import Forecast
+from gateway.runtime.turns import Turns
+from tests.support.memory import memory_house, memory_socket
+
+pytestmark = pytest.mark.virtual_time
+
+
+def forecast(turns: dict[str, Turns] | None = None, **limits: int) -> Forecast:
+    changed = msgspec.structs.replace(Limits(), **limits)
+    clock = asyncio.get_running_loop().time
+    return Forecast(changed, turns or {}, EncodeFarm(threads=1), clock)
+
+
+@pytest.mark.parametrize(("percent", "refused"), [(69, False), (70, True), (71, True)])
+async def test_newcomers_are_refused_from_the_limit_on(percent: int, refused: bool) -> None:
+    judge = forecast(load_percent_max=70)
+    judge.loop_took(percent * 10.0, 1_000.0)
+    if not refused:
+        judge.judge()
+        return
+    with pytest.raises(Overloaded, match="event loop") as error:
+        judge.judge()
+    assert error.value.problem.retry_after_ms == 2_000
+    assert error.value.problem.status == 503
+
+
+async def hold(turns: Turns, holders: int, seconds: float) -> None:
+    async def visit() -> None:
+        async with turns.turn(0.0):
+            await asyncio.sleep(seconds)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(holders):
+            tasks.create_task(visit())
+
+
+@pytest.mark.parametrize(("limit_ms", "refused"), [(999, True), (1_000, False), (1_001, False)])
+async def test_speech_that_would_begin_too_late_is_refused(limit_ms: int, refused: bool) -> None:
+    """A place is taken for a second at a time, and nobody waits yet."""
+    turns = Turns(1)
+    turns.turn_s = 1.0
+    judge = forecast({"tone": turns}, wait_ms_max=limit_ms)
+    judge.judge_wait("tone")
+    async with asyncio.TaskGroup() as tasks:
+        holding = tasks.create_task(hold(turns, 1, 60.0))
+        await asyncio.sleep(0.1)
+        if refused:
+            with pytest.raises(Overloaded) as error:
+                judge.judge_wait("tone")
+            assert error.value.problem.retry_after_ms == 1_000
+        else:
+            judge.judge_wait("tone")
+        holding.cancel()
+
+
+async def test_room_is_what_the_listeners_of_the_last_seconds_left() -> None:
+    """Four listeners take two of five places, that is a tenth each: up to 90 % there is room for five more."""
+    turns = Turns(5)
+    judge = forecast({"tone": turns})
+    assert judge.listeners_free() is None
+    async with asyncio.TaskGroup() as tasks:
+        holding = tasks.create_task(hold(turns, 2, 1_000.0))
+        for _ in range(1_000):
+            await asyncio.sleep(0.1)
+            judge.handed(0.4)
+        assert judge.listeners_free() in {4, 5}
+        holding.cancel()
+
+
+async def test_a_full_server_refuses_who_would_begin_and_serves_who_is_there() -> None:
+    engine = ToneEngine(workers=1, realtime_factor=1.0)
+    async with memory_house(engine, wait_ms_max=1) as house:
+        house.turns["tone"].turn_s = 1.0
+        async with memory_socket(house) as there, memory_socket(house) as newcomer:
+            await there.send({"type": "text", "text": "One sentence. And another one. And more."})
+            await there.send({"type": "flush"}, {"type": "end"})
+            await there.receive_until("segment")
+            await newcomer.send({"type": "text", "text": "Me too."})
+            error = await newcomer.receive_until("error")
+            assert (error["code"], error["retryable"]) == ("overloaded", True)
+            await there.receive_until("ended", reason="finished")
+            await newcomer.send({"type": "text", "text": "Me too."}, {"type": "end"})
+            await newcomer.receive_until("ended", reason="finished")

@@ -199,6 +199,15 @@ def test_who_interrupts_after_everything_came_has_not_heard_the_rest() -> None:
     assert metrics.tail_s is not None
 
 
+def test_what_comes_after_an_interruption_was_received_in_vain() -> None:
+    interrupted = timeline((10.2, tone(1.0)), (10.52, tone(0.2)))
+    interrupted.interrupted = 10.5
+    metrics = measure(interrupted)
+    assert metrics.cancel is not None
+    assert metrics.cancel.unheard_s == pytest.approx(0.7 + 0.2)
+    assert metrics.cancel.last_audio_s == pytest.approx(0.02)
+
+
 def test_a_leak_in_the_same_read_as_the_acknowledgement_is_a_leak() -> None:
     cleared = timeline((10.2, tone(0.1)), wire=Wire.WEBSOCKET)
     cleared.interrupted, cleared.silenced = 10.25, 10.3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from gateway.bench.compare.claims import QUESTIONS
 from gateway.bench.compare.glossary import DEFINITIONS, defined
 from tests.support.checkout import ROOT
@@ -27,3 +29,11 @@ def test_figures_of_which_there_are_several_have_the_name_they_begin_with() -> N
     longest = "server CPU per second of audio, workers apart"
     assert defined(longest) == longest
     assert defined("time to first bytes") is None
+
+
+def test_the_readme_has_the_verdicts_of_the_committed_results() -> None:
+    results = msgspec.json.decode((METHOD.parent / "compare" / "results.json").read_bytes())
+    found = [(claim["claim"], claim["judgement"]["verdict"]) for claim in results["claims"]]
+    assert [
+        (row["claim"], row["verdict"]) for row in table(ROOT / "README.md", "HTTP or WebSocket")
+    ] == found

@@ -25,12 +25,15 @@ from gateway.engines.tone import ToneEngine
 from gateway.fronts.described.asyncapi import asyncapi
 from gateway.fronts.described.openapi import openapi
 from gateway.fronts.http import SpeechOverHttp
+from gateway.fronts.origins import Origins
+from gateway.fronts.proxies import Proxies, is_loopback
 from gateway.fronts.segments import SegmentsOverHttp
 from gateway.fronts.system import (
     Alive,
     JsonAnswer,
     MetricsOverHttp,
     Voices,
+    crashed,
     list_models,
     list_voices,
     nothing_here,
@@ -154,6 +157,13 @@ class Gateway:
         self._starlette = Starlette(lifespan=self._lifespan)
         # What is no path at all, as in "OPTIONS *".
         self._starlette.router.default = nothing_here
+        self._starlette.add_exception_handler(500, crashed)
+        self._origins = Origins(
+            self._starlette,
+            allowed=config.server.allowed_origins,
+            proxies=Proxies(config.server.trusted_proxies),
+            on_loopback=is_loopback(config.server.host),
+        )
 
     @property
     def routes(self) -> Sequence[BaseRoute]:
@@ -162,7 +172,7 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        await self._starlette(scope, receive, send)
+        await self._origins(scope, receive, send)
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:

@@ -17,6 +17,8 @@ from msgspec import Meta
 
 from gateway.core.limits import Limits
 from gateway.core.vocabulary import Route
+from gateway.fronts.origins import ANY, read_origin
+from gateway.fronts.proxies import Proxies
 
 ENVIRONMENT_PREFIX = "GATEWAY_"
 FILE_VARIABLE = "GATEWAY_CONFIG"
@@ -35,6 +37,10 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics: Literal["loopback", "off", "all"] = "loopback"
     """Who may read `GET /metrics`."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of web pages that may use the gateway, beside its own; `*` = all."""
     shutdown_ms: Annotated[int, Meta(ge=0, le=600_000)] = 10_000
     """Within this time after SIGTERM the process ends."""
 
@@ -175,6 +181,15 @@ def _set(values: dict[str, object], path: list[str], value: str, variable: str) 
 def _check(config: Config) -> None:
     """What one field's type cannot say."""
     limits = config.limits
+    try:
+        Proxies(config.server.trusted_proxies)
+    except ValueError as error:
+        raise ConfigError(f"server.trusted_proxies: {error}") from None
+    for origin in config.server.allowed_origins:
+        if origin != ANY and read_origin(origin) is None:
+            raise ConfigError(
+                f"server.allowed_origins: {origin!r} is not like https://example.com:8443, nor {ANY}"
+            )
     if config.default_model not in config.models:
         raise ConfigError(
             f"default_model: {config.default_model!r} is not one of {', '.join(config.models)}"

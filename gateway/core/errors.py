@@ -19,6 +19,7 @@ GatewayError
 │   ├── TooManyContexts                too_many_contexts   429  per connection
 │   ├── TextBacklogFull                text_backlog_full   429  too much unspoken text; `allowed` is the room left
 │   ├── TooManyPending                 too_many_pending    429  too many unanswered commands
+│   ├── OriginForbidden                origin_forbidden    403  a web page of an origin that is not allowed
 │   ├── NotFound                       not_found           404  no such path
 │   ├── MethodNotAllowed               method_not_allowed  405
 │   └── NotAcceptable                  not_acceptable      406  no form of the answer is one that `Accept` takes
@@ -194,6 +195,12 @@ class TooManyPending(CallerError):
     """The context holds as many unanswered commands as it may; read before sending more."""
 
     code, status, retryable = "too_many_pending", 429, True
+
+
+class OriginForbidden(CallerError):
+    """A web page of an origin that is not allowed."""
+
+    code, status = "origin_forbidden", 403
 
 
 class NotFound(CallerError):

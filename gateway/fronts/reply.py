@@ -17,8 +17,10 @@ EVERY_ANSWER: Headers = [
     (b"cache-control", b"no-store, no-transform"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-accel-buffering", b"no"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 ]
-"""Nothing of ours may be stored, guessed at, or held back by a proxy."""
+"""Nothing of ours may be stored, guessed at, held back by a proxy, or put into other people's pages."""
 
 
 _NOT_FOR_HEADERS = re.compile(r"[^\x20-\x7e]")

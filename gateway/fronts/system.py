@@ -7,10 +7,19 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.audio.registry import MEDIA_TYPES
-from gateway.core.errors import GatewayError, MethodNotAllowed, NotFound, Overloaded, Problem
+from gateway.core.errors import (
+    GatewayError,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    Problem,
+)
 from gateway.core.formats import SHAPES, rates_of
 from gateway.core.params import Catalog, Controls, Model, Voice
 from gateway.core.vocabulary import Codec, Container, Route
@@ -182,6 +191,14 @@ async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await receive()
     await send_problem(send, problem.problem, new_request_id(), prefix=prefix)
+
+
+async def crashed(request: Request, error: Exception) -> Response:
+    """The answer for a bug of ours that nobody foresaw; uvicorn logs it."""
+    request_id = new_request_id()
+    problem = Internal("the request failed; the log knows why").problem
+    head = {name.decode(): value.decode() for name, value in error_headers(problem, request_id)}
+    return Response(encode_http_error(problem, request_id), problem.status, head)
 
 
 async def send_problem(

@@ -98,12 +98,13 @@ class RawPeer:
 
 
 @asynccontextmanager
-async def raw_peer(server: RunningServer) -> AsyncIterator[RawPeer]:
-    """Connect, with a small receive buffer: what is not read, the server notices soon."""
+async def raw_peer(server: RunningServer | int) -> AsyncIterator[RawPeer]:
+    """Connect to a server or a port, with a small receive buffer: what is not read, the server notices soon."""
+    port = server if isinstance(server, int) else server.port
     connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     connection.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", server.port))
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
     reader, writer = await asyncio.open_connection(sock=connection, limit=2**20)
     try:
         yield RawPeer(reader, writer)

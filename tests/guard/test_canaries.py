@@ -1,0 +1,97 @@
+"""Nothing that a caller says in confidence gets into a log, at any level: neither keys, nor query strings, nor text."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+
+import httpx
+import msgspec
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
+
+from tests.fronts.peers import frame, raw_peer
+from tests.support.checkout import ROOT
+
+CANARY = "canary5f1d"
+
+
+async def sing(port: int) -> None:
+    """Say the canary in every place where a caller can say anything."""
+    secret = {"authorization": f"Bearer {CANARY}", "x-api-key": CANARY, "cookie": CANARY}
+    query = f"?token={CANARY}&audio=binary"
+    url = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(
+        base_url=url, headers=secret, trust_env=False, verify=False
+    ) as client:
+        for body in ({"text": CANARY}, {"text": CANARY, "voice": CANARY}, {CANARY: 1}, [CANARY]):
+            await client.post(f"/v1/speech{query}", json=body)
+        await client.post(f"/v1/speech/segments{query}", json={"text": CANARY})
+        for path in (f"/{CANARY}", f"/healthz{query}", f"/v1/speech{query}"):
+            await client.get(path, headers={"user-agent": CANARY, "referer": CANARY})
+        await client.get("/healthz", headers={"origin": f"https://{CANARY}.example"})
+    ws = f"ws://127.0.0.1:{port}/v1/speech{query}"
+    offered = [Subprotocol("speech.v1.json"), Subprotocol(f"token.{CANARY}")]
+    async with connect(ws, subprotocols=offered, additional_headers=secret, proxy=None) as socket:
+        for message in ({"type": "text", "text": CANARY}, {"type": CANARY}, {CANARY: 1}):
+            await socket.send(msgspec.json.encode(message).decode())
+        await socket.send(f"not JSON: {CANARY}")
+        await socket.send(msgspec.json.encode({"type": "end"}).decode())
+        async for received in socket:
+            if isinstance(received, str) and '"ended"' in received:
+                break
+    with pytest.raises(InvalidStatus):
+        await connect(ws, subprotocols=offered[1:], proxy=None)
+    junk = [
+        f"GET /{CANARY}\0 HTTP/1.1\r\n\r\n".encode(),
+        f"{CANARY}\r\n\r\n".encode(),
+        f"GET /?{CANARY} HTTP/1.1\r\nHost: a\r\n{CANARY} : b\r\n\r\n".encode(),
+        f"GET /v1/speech?{CANARY} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n".encode(),
+    ]
+    for bytes_ in junk:
+        async with raw_peer(port) as peer:
+            await peer.send(bytes_)
+            await peer.read_to_end()
+    async with raw_peer(port) as peer:
+        await peer.upgrade(query.encode())
+        await peer.send(frame(0x1, CANARY.encode() + b"\xff"))
+        await peer.read_to_end()
+
+
+@pytest.mark.socket
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+async def test_no_log_has_them(level: str) -> None:
+    environment = {
+        **os.environ,
+        "GATEWAY_SERVER__LOG_LEVEL": level,
+        "GATEWAY_SERVER__PORT": "0",
+        "GATEWAY_DEFAULT_MODEL": "tone",
+        "GATEWAY_MODELS": '{"tone": {"engine": "tone"}}',
+        "PYTHONASYNCIODEBUG": "1" if level == "debug" else "",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway", "serve"),
+        cwd=ROOT,
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stderr is not None
+        first = await process.stderr.readline()
+        found = re.search(rb":(\d+)\s*$", first)
+        assert found is not None, first
+        await sing(int(found[1]))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, err = await process.communicate()
+    assert CANARY.encode() not in first + out + err
+    if level in {"debug", "info"}:
+        assert err.count(b"speech_http") >= 4
+        assert b"speech_websocket" in err

@@ -53,7 +53,10 @@ class Operation(msgspec.Struct, frozen=True):
     headers: tuple[str, ...] = ()
 
 
-_ANY_REQUEST = (e.MethodNotAllowed, e.RequestTimeout, e.UrlTooLong, e.HeadersTooLarge, e.Internal)
+_ANY_REQUEST = (
+    *(e.OriginForbidden, e.MethodNotAllowed),
+    *(e.RequestTimeout, e.UrlTooLong, e.HeadersTooLarge, e.Internal),
+)
 _TEXT = (
     *(e.InvalidMessage, e.InvalidValue, e.TextMissing, e.TextTooLong, e.MessageTooLarge),
     *(e.UnknownVoice, e.UnknownModel, e.Unsupported),

@@ -68,8 +68,8 @@ def report(result: Comparison) -> str:
         f"<title>HTTP against WebSocket for speech</title><style>{STYLE}</style></head><body>"
         f'<h1>HTTP against WebSocket for speech</h1><p class="faint">{escape(about)}</p>{warned}'
         f'<div class="wide"><table><tr><th></th><th>claim</th><th>verdict</th></tr>{rows}</table></div>'
-        "<p>Values are medians; the interval behind each is its 95 % bootstrap interval over repeats. A verdict needs "
-        "intervals that are apart. A percentile is given from 10/(1−p) values on. Times count from the intended start.</p>"
+        "<p>Values are medians, of stalls and shares means; the interval behind each is its 95 % bootstrap interval over "
+        "repeats. A verdict needs intervals that are apart. A percentile is given from 10/(1−p) values on. Times count from the intended start.</p>"
         f"{''.join(map(_section, result.claims))}{_glossary(result)}</body></html>\n"
     )
 
@@ -118,7 +118,7 @@ def _figures(claim: Claim) -> str:
     )
     return (
         f'<div class="wide" tabindex="0" role="group" aria-label="Figures of claim {claim.number}"><table><thead><tr>'
-        '<th>way</th><th class="n">median</th><th class="n">95 %</th><th class="n">n</th><th>percentiles</th>'
+        '<th>way</th><th class="n">value</th><th class="n">95 %</th><th class="n">n</th><th>percentiles</th>'
         f"</tr></thead>{rows}</table></div>"
     )
 

@@ -210,7 +210,7 @@ QUESTION = Question(
     "The reason for WebSocket in every guide: incremental text.",
     "Answers of about 77 words in five languages, written token by token at 20, 70 and 150 tokens/s, and at 70 with a pause "
     "in the middle. Over WebSocket each token leaves as it comes; over HTTP a client waits for all of them, for a sentence, "
-    "or for a clause, and makes one request after the other. All connections are kept ones. From the first token to the "
+    "or for a clause, and makes one request after the other. All connections are kept ones; the slowest rate goes on beside the others. From the first token to the "
     "first audible sample, the differences taken answer by answer. How the pieces then sound, each spoken without its "
     "neighbours, is not judged.",
     "It holds if every way over HTTP is later at every rate, by the interval of the differences; it holds when some are; it "

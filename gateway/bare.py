@@ -33,6 +33,8 @@ from gateway.core.synthesis import Finished, Produced, Synthesize
 from gateway.core.vocabulary import Codec
 from gateway.runtime.house import House
 
+CODECS = (Codec.PCM_S16LE, Codec.WAV, Codec.MP3, Codec.AAC, Codec.FLAC)
+"""Those that are encoded at the engine's own rate; the others would need a resampler."""
 FIRST_MS = 120
 """Audio of an utterance that is encoded first, by itself: as much as MP3 needs to give anything."""
 
@@ -131,7 +133,7 @@ async def _speak(house: House, settings: Settings, planned: list[Synthesize], ma
 @click.command()
 @click.argument("text")
 @click.option("--model", required=True)
-@click.option("--codec", type=click.Choice([codec.value for codec in Codec]), required=True)
+@click.option("--codec", type=click.Choice([codec.value for codec in CODECS]), required=True)
 @click.option("--streams", type=click.IntRange(1, 1_024), required=True)
 @click.option("--ramp-s", type=float, required=True)
 @click.option("--window-s", type=float, required=True)

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from tests.fronts.peers import RawPeer, raw_peer
 from tests.support.leaks import held, settled
@@ -84,3 +86,29 @@ async def test_who_takes_nothing_is_cut_off_when_it_has_nothing_left_to_play(way
             await asyncio.sleep(0.1)
             assert now() - begun < 20 + STALL_S
         assert now() - begun > STALL_S
+
+
+@pytest.mark.parametrize("way", ["stream", "file"])
+async def test_ten_minutes_are_not_made_for_who_has_left(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A send to a peer that is gone returns at once: whoever went on sending would never let go of the loop."""
+    in_vain = 0
+    honest = RequestResponseCycle.send
+
+    async def noting(cycle: RequestResponseCycle, message: ASGISendEvent) -> None:
+        nonlocal in_vain
+        in_vain += cycle.disconnected
+        await honest(cycle, message)
+
+    monkeypatch.setattr(RequestResponseCycle, "send", noting)
+    async with running_server(tone_config(whole_chars_max=20_000)) as server:
+        before = held(server.house)
+        async with raw_peer(server) as peer:
+            asked = {"text": TEXT * 8, "format": FORMAT, "stream": way == "stream"}
+            await peer.post(msgspec.json.encode(asked))
+            await peer.reader.readuntil(b"\r\n\r\n")
+            peer.reset()
+        await settled(server.house, before)
+    # Of more than a thousand.
+    assert in_vain <= 10

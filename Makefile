@@ -7,7 +7,7 @@ UV ?= uv
 LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links --quiet
 
-.PHONY: check install run fmt lint types imports test cover bench mutants segmentation peers trees lock
+.PHONY: check install run fmt lint types imports test cover bench bench-peers mutants segmentation peers trees lock
 
 check:  ## Everything that continuous integration checks
 	./test
@@ -42,6 +42,9 @@ cover: install  ## The tests, and which lines and branches they never reach
 
 bench:
 	./run bench
+
+bench-peers: install  ## The gateway beside a server that one would write in an evening; needs espeak-ng and ffmpeg
+	./run bench peers -o docs/benchmarks/peers
 
 segmentation: install  ## How well and how fast text is cut, beside the peers that are installed
 	$(or $(wildcard $(PEERS)/bin/python),$(PYTHON)) -m tests.segmentation.evaluate

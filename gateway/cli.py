@@ -238,6 +238,27 @@ def compare_command(
     compare(plan, url, directory, key)
 
 
+@bench_group.command("peers")
+@click.option("--quick", is_flag=True, help="Half a minute instead of five: a look, no figures.")
+@click.option("--seed", default=1, show_default=True, help="The same seed asks in the same order.")
+@click.option(
+    "--output",
+    "-o",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="bench-peers",
+    show_default=True,
+    help="Directory for results.json and README.md.",
+)
+def peers_command(quick: bool, seed: int, directory: Path) -> None:
+    """Measure the gateway beside a server that one would write in an evening."""
+    with bench_extra():
+        from gateway.bench.peers.command import peers
+        from gateway.bench.peers.results import DEFAULT, QUICK
+
+    peers(msgspec.structs.replace(QUICK if quick else DEFAULT, seed=seed), directory)
+
+
 ResultFile = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -254,7 +275,7 @@ ResultFile = click.Path(dir_okay=False, path_type=Path)
 @click.option("--all", "every", is_flag=True, help="Also the figures that did not change.")
 @click.option("--fail-on-worse", is_flag=True, help="Exit with 1 when a figure is worse.")
 def diff_command(old: Path, new: Path, margin: float, every: bool, fail_on_worse: bool) -> None:
-    """Say what changed between two results (results.json) of `bench compare`."""
+    """Say what changed between two results (results.json) of `bench compare` or `bench peers`."""
     with bench_extra():
         from gateway.bench.diff.command import diff
 

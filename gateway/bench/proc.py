@@ -41,8 +41,8 @@ def cpu_of(pid: int) -> Cpu:
     return Cpu(
         loop_s=by_thread[pid],
         threads_s=sum(by_thread.values()) - by_thread[pid],
-        workers_s=sum(_family_s(child) for child in children(pid)),
-        machine_s=_machine_s(),
+        workers_s=sum(family_s(child) for child in children(pid)),
+        machine_s=all_s(),
     )
 
 
@@ -67,9 +67,9 @@ def nurseries_of(pid: int) -> float:
     return sum(sum(times[:2]) for child in children(pid) if (times := _times_s(child)))
 
 
-def _family_s(pid: int) -> float:
+def family_s(pid: int) -> float:
     """CPU seconds of a process, of its children that ended, and of those that live; 0 when it is gone."""
-    return sum(_times_s(pid)) + sum(_family_s(child) for child in children(pid))
+    return sum(_times_s(pid)) + sum(family_s(child) for child in children(pid))
 
 
 def _times_s(pid: int) -> list[float]:
@@ -82,7 +82,8 @@ def _times_s(pid: int) -> list[float]:
     return [int(field) / TICKS_PER_S for field in fields[11:15]]
 
 
-def _machine_s() -> float:
+def all_s() -> float:
+    """CPU seconds that everything on the machine took since it began."""
     user, nice, system, _idle, _iowait, irq, softirq = map(
         int, Path("/proc/stat").read_text().split(maxsplit=8)[1:8]
     )

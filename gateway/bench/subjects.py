@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,19 +91,30 @@ def running_gateway(layout: Layout, settings: Mapping[str, str] | None = None) -
     Blocks while it starts and ends. Raises SubjectFailed when it does not start.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    command = [sys.executable, "-m", "gateway", "serve", "--port", "0"]
+    with running_process(layout, command, kept | dict(settings or {})) as (process, log):
+        host, port = _address(process, log)
+        yield Gateway(host, port, process.pid)
+
+
+@contextlib.contextmanager
+def running_process(
+    layout: Layout, command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A server on the subject's cores, and the file that takes its log; ended with the block, which it blocks for."""
     # A file takes the log without anyone reading it meanwhile.
     with tempfile.NamedTemporaryFile(prefix="gateway-bench-", suffix=".log") as log:
         with _subject_on(layout):
-            process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "serve", "--port", "0"],
-                env=kept | dict(settings or {}),
+            process = subprocess.Popen(  # noqa: S603 - commands of ours
+                command,
+                env=environment,
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 stderr=log,
-                process_group=0,  # A terminal's Ctrl-C is for the harness, which then ends the gateway.
+                process_group=0,  # A terminal's Ctrl-C is for the harness, which then ends the server.
             )
         try:
-            host, port = _address(process, Path(log.name))
-            yield Gateway(host, port, process.pid)
+            yield process, Path(log.name)
         finally:
             process.terminate()
             try:

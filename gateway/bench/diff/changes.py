@@ -12,10 +12,11 @@ from gateway.bench.compare.results import Figure
 from gateway.bench.compare.samples import ROUNDS, SEED
 from gateway.bench.diff.reading import Run
 from gateway.bench.instruments.stats import Interval, change_of_medians
+from gateway.bench.peers.results import AUDIO
 
 LOWER_IS_BETTER = frozenset({"ms", "s", "bytes", "KiB", "frames", "stalls"})
 HIGHER_IS_BETTER = frozenset({"s/s", "utterances/s", "%"})
-WITHOUT_DIRECTION = frozenset({CADENCE})
+WITHOUT_DIRECTION = frozenset({AUDIO, CADENCE})
 """Quantities that are neither good nor bad, whatever their unit."""
 RELATION = "later"
 """In the name of what compares two ways in one run; what is good in it depends on whom one asks."""

@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.bench.compare import results as compare
 from gateway.bench.compare.results import Comparison, Figure
+from gateway.bench.peers import results as peers
 from gateway.bench.results import Machine
 
 
@@ -100,7 +101,22 @@ def _comparison(written: bytes) -> Run:
     )
 
 
+def _peers(written: bytes) -> Run:
+    result = msgspec.json.decode(written, type=peers.PeersResult)
+    return Run(
+        kind=result.kind,
+        started=result.started,
+        machine=result.machine,
+        settings=msgspec.structs.asdict(result.plan),
+        sections=[
+            Section(server.name, server.figures, failed=sum(server.failures.values()))
+            for server in result.servers
+        ],
+    )
+
+
 _KINDS: dict[str, tuple[int, Callable[[bytes], Run]]] = {
-    compare.KIND: (compare.VERSION, _comparison)
+    compare.KIND: (compare.VERSION, _comparison),
+    peers.KIND: (peers.VERSION, _peers),
 }
 """By kind: the version that is read, and how."""

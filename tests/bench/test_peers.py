@@ -17,7 +17,7 @@ from gateway.bench.instruments.utterance import whole
 from gateway.bench.machine import this_machine
 from gateway.bench.peers import festival, servers
 from gateway.bench.peers.festival import FestivalClient, running_festival
-from gateway.bench.peers.measure import TEXTS, measure_ways
+from gateway.bench.peers.measure import FAILURES_MAX, TEXTS, measure_ways
 from gateway.bench.peers.results import (
     AUDIO,
     THROUGHPUT,
@@ -220,6 +220,7 @@ async def test_what_fails_is_counted_and_in_no_figure(planted: Planted, failure:
     found = await measured(planted, msgspec.structs.replace(TINY, streams=(1,), window_s=0.05))
     assert found.figures == []
     assert found.failures == {failure: found.utterances}
+    assert found.utterances <= TINY.repeats * FAILURES_MAX
 
 
 # --- the table ---

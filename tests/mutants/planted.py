@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from tests.mutants import cleanup, compare, segmenter, session, shell
+from tests.mutants import cleanup, compare, results, segmenter, session, shell
 
-PLANTED = (*session.BUGS, *segmenter.BUGS, *cleanup.BUGS, *shell.BUGS, *compare.BUGS)
+PLANTED = (
+    *session.BUGS,
+    *segmenter.BUGS,
+    *cleanup.BUGS,
+    *shell.BUGS,
+    *compare.BUGS,
+    *results.BUGS,
+)

@@ -125,7 +125,7 @@ def running_festival(layout: Layout) -> Iterator[tuple[int, int] | None]:
         return
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    settings = [f"(set! server_port {port})", f"(set! server_max_clients {CLIENTS_MAX})"]
+    settings = [f"(set! server_port {port})", f"(set! server_max_client {CLIENTS_MAX})"]
     with running_process(layout, [PROGRAM, "--server", *settings]) as (process, _):
         give_up = time.monotonic() + START_S_MAX
         while not _is_there(port):

@@ -13,7 +13,7 @@ from gateway.bench.report import DISTURBED_CORES
 NONE = "–"
 METHOD = """
 A cell is a closed loop: so many clients, each of which asks for the next text when it has heard the last one. A window of
-{window} s opens when each has heard one; it counts the audio that arrives (by its bytes) and times the first byte of audio, behind
+{window} s (up to 4 s where a text takes longer) opens when each has heard one; it counts the audio that arrives (by its bytes) and times the first byte of audio, behind
 WAV's header, of what is asked for in it, from the moment of asking, on kept connections. Each cell is measured {repeats} times, the ways in an order that
 the seed shuffles. Every text has another number in it, so that no cache helps. Servers and harness share all cores. MP3 is 64 kbit/s
 at 22,050 Hz everywhere; WAV is as espeak-ng makes it. A percentile p is given from 10/(1−p) values on, the highest that

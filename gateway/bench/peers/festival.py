@@ -10,8 +10,9 @@ import asyncio
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 from gateway.bench.instruments.hearing import sleep_until
 from gateway.bench.instruments.timeline import (
@@ -44,35 +45,50 @@ class FestivalClient:
     wire = Wire.HTTP
 
     def __init__(self, port: int) -> None:
+        self.timeline: Timeline | None = None
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def speak(self, utterance: Utterance, intended: float, *, cold: bool = False) -> Timeline:
         """See `Client`."""
-        timeline = Timeline(self.wire, utterance.form, intended)
+        timeline = self.timeline = Timeline(self.wire, utterance.form, intended)
         if cold:
             self.close()
         await sleep_until(intended)
         timeline.begun = clock()
+        timeline.trouble = await self._attempt(self._say(utterance.text, timeline))
+        if timeline.trouble is None:
+            timeline.finished = clock()
+        return timeline
+
+    async def open(self) -> Trouble | None:
+        """See `Client`."""
+        return await self._attempt(self._connected())
+
+    async def _attempt(self, doing: Coroutine[Any, Any, object]) -> Trouble | None:
+        """Do it, or tell what stands in the way; the connection is then dropped."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                reader, writer = await self._connected()
-                quoted = utterance.text.replace("\\", "\\\\").replace('"', '\\"')
-                timeline.sent.append(Sent(clock(), utterance.text))
-                timeline.text_ended = clock()
-                await _ask(reader, writer, f'(tts_text "{quoted}" nil)', timeline)
-            timeline.finished = clock()
+                await doing
         except TimeoutError:
-            timeline.trouble = Trouble(Failure.TIMEOUT, f"no end after {PATIENCE_S:g} s")
+            trouble = Trouble(Failure.TIMEOUT, f"no end after {PATIENCE_S:g} s")
         except ConnectionRefusedError as error:
-            timeline.trouble = Trouble(Failure.UNREACHABLE, str(error))
+            trouble = Trouble(Failure.UNREACHABLE, str(error))
         except (OSError, asyncio.IncompleteReadError) as error:
-            timeline.trouble = Trouble(Failure.TRUNCATED, str(error))
+            trouble = Trouble(Failure.TRUNCATED, str(error))
         except _Refused:
-            timeline.trouble = Trouble(Failure.REFUSED, "ER")
-        if timeline.trouble is not None:
-            self.close()
-        return timeline
+            trouble = Trouble(Failure.REFUSED, "ER")
+        else:
+            return None
+        self.close()
+        return trouble
+
+    async def _say(self, text: str, timeline: Timeline) -> None:
+        reader, writer = await self._connected()
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+        timeline.text_ended = clock()
+        timeline.sent.append(Sent(timeline.text_ended, text))
+        await _ask(reader, writer, f'(tts_text "{quoted}" nil)', timeline)
 
     def close(self) -> None:
         """See `Client`."""

@@ -226,9 +226,7 @@ def test_ci_installs_what_is_missing_where_it_may(checkout: Checkout) -> None:
     checkout.add_tool("ffmpeg", "#!/bin/sh\n")
     assert checkout.sh(".ci/run")[0] == 0
     (install,) = [call for call in checkout.calls if call.startswith("apt-get install")]
-    assert install.endswith(
-        " chromium espeak-ng haproxy festival nodejs node-ws festvox-kallpc16k"
-    )
+    assert install.endswith(" chromium espeak-ng haproxy festival nodejs node-ws festvox-kallpc16k")
     assert checkout.calls[-1] == "-m pytest"
 
 

@@ -16,7 +16,7 @@ from gateway.core.phrase_border import phrase_border
         ("en", "The report was brought about¦ and then it"),
         ("en", "They could see¦ in the summer and winter months"),
         ("en", "Tomorrow's match¦ is cancelled due to rain, o"),
-        ("en", "The mayor praised¦ the city's firemen yes"),
+        ("en", "Old men saw¦ Anna's photograph"),
         ("en", "People saw¦ that three ships arrived o"),
         ("en", "They took¦ a local train home early o"),
         ("en", "It rains¦ and they will probably be late"),

@@ -167,10 +167,16 @@ async def cost(gateway: Gateway, layout: Layout, plan: Plan, model: str, way: Wa
         )
         for text in (SHORT, LONG)
     ]
-    frames_short = (await _utterances(gateway, model, "pcm_s16le", way, SHORT, 1)).frames
-    frames_long = (await _utterances(gateway, model, "pcm_s16le", way, LONG, 1)).frames
-    us_short = 1e6 * short.cpu.loop_s * frames_short / max(short.frames, 1)
-    us_long = 1e6 * long.cpu.loop_s * frames_long / max(long.frames, 1)
+    # Utterances by their bytes, which are always the same; how many frames carry them depends on the load.
+    alone = [
+        (await _utterances(gateway, model, "pcm_s16le", way, text, 1)).bytes
+        for text in (SHORT, LONG)
+    ]
+    counts = [
+        max(window.bytes, 1) / bytes_ for window, bytes_ in zip((short, long), alone, strict=True)
+    ]
+    us_short, us_long = 1e6 * short.cpu.loop_s / counts[0], 1e6 * long.cpu.loop_s / counts[1]
+    frames_short, frames_long = short.frames / counts[0], long.frames / counts[1]
     frame_us = (us_long - us_short) / (frames_long - frames_short)
     return Cost(
         model,

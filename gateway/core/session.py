@@ -85,6 +85,8 @@ from gateway.core.vocabulary import CloseReason, CutKind, CutReason, Delivery
 
 FRAME_MS_FIRST = 60
 """The frame that ends a listener's silence is no longer than this, so that it leaves early."""
+GATHER_MARGIN_S = 0.3
+"""A listener with more than this to play waits for a whole frame; with less, what there is leaves at once."""
 SEGMENT_S = 2.0
 """What a segment takes to say, roughly."""
 SAMPLE_BYTES = 2
@@ -388,7 +390,7 @@ class Session:
 
     def deadline(self) -> float | None:
         """The next time at which `tick` and pulling may bring something without any further input; None = never."""
-        times = [self._idle_at(), self._paced_until()]
+        times = [self._idle_at(), self.held_until]
         if self.state is State.OPEN:
             times.append(self._intake.deadline(self._dry_at()))
         return min((time for time in times if time is not None), default=None)
@@ -420,12 +422,18 @@ class Session:
             patience_ms -= min(self._limits.context_idle_warning_ms, patience_ms)
         return self._touched + patience_ms / 1_000
 
-    def _paced_until(self) -> float | None:
-        """When pacing lets the next frame go, if it is pacing that holds it back."""
+    @property
+    def held_until(self) -> float | None:
+        """When the next frame may go, if it is held back: by pacing, or to become whole, because each frame has its price."""
         head = self._line[0] if self._line else None
         if not isinstance(head, _Segment) or head.spoken is None or not head.bytes_unpulled:
             return None
-        return self._playback.release_at(self._frame_ms_paced(), self.settings.lead_ms)
+        if self.settings.lead_ms is not None:
+            return self._playback.release_at(self._frame_ms_paced(), self.settings.lead_ms)
+        if head.complete or head.bytes_unpulled >= self._bytes(self.frame_ms):
+            return None
+        dry_at = self._playback.dry_at
+        return None if dry_at is None else dry_at - GATHER_MARGIN_S
 
     def _dry_at(self) -> float | None:
         """When the listener runs out of audio, if that can be said: nothing is made, waiting or unpulled."""
@@ -479,7 +487,7 @@ class Session:
         if head.spoken is None:
             return self._begin(head) if head.may_begin else None
         if head.bytes_unpulled:
-            release_at = self._paced_until()
+            release_at = self.held_until
             if release_at is not None and now < release_at:
                 return None
             return self._audio(head, now)
@@ -506,9 +514,7 @@ class Session:
         """The next frame of a segment, or first the words that begin in it."""
         assert segment.spoken is not None
         rate = self.settings.engine_rate
-        size = min(
-            max(1, self._frame_ms(now) * rate // 1_000) * SAMPLE_BYTES, segment.bytes_unpulled
-        )
+        size = min(self._bytes(self._frame_ms(now)), segment.bytes_unpulled)
         samples = size // SAMPLE_BYTES
         words = self._words(segment, segment.samples_pulled + samples)
         if words is not None:
@@ -669,6 +675,10 @@ class Session:
     def _frame_ms_paced(self) -> int:
         """The longest frame of all, never more than pacing allows."""
         return min(self.frame_ms, self.settings.lead_ms or self.frame_ms)
+
+    def _bytes(self, ms: int) -> int:
+        """The size of so much audio as an engine makes it."""
+        return max(1, ms * self.settings.engine_rate // 1_000) * SAMPLE_BYTES
 
     def _out(self, sample: int) -> int:
         return samples_out(sample, self.settings.engine_rate, self.settings.format.sample_rate)

@@ -235,8 +235,9 @@ class SpeechOverHttp:
             except TimeoutError:
                 answer.ending = "send_stalled"
                 return None
-            # A send that is taken at once does not suspend; others must get their turn all the same.
-            await asyncio.sleep(0)
+            if events:
+                # A send that is taken at once does not suspend; others must get their turn all the same.
+                await asyncio.sleep(0)
 
 
 class _Answer:

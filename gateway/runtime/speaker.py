@@ -135,9 +135,11 @@ class Speaker:
                 aclosing(self._engines[name].synthesize(order)) as reports,
             ):
                 async for report in reports:
+                    held_until = self.session.held_until
                     self.session.report(report, self._clock())
                     self._timeline.reported(report, self._watch())
-                    self._wake()
+                    if held_until is None or self.session.held_until != held_until:
+                        self._wake()
         finally:
             if self._working.get(order.segment) is asyncio.current_task():
                 del self._working[order.segment]

@@ -39,7 +39,7 @@ from gateway.core.events import (
 )
 from gateway.core.limits import Limits
 from gateway.core.params import Format, Segmentation
-from gateway.core.session import Session, State
+from gateway.core.session import GATHER_MARGIN_S, Session, State
 from gateway.core.synthesis import Abandon, Failed, Finished, Marked, Produced, Synthesize
 from gateway.core.vocabulary import CloseReason, Codec, CutReason, Delivery, PushBoundary
 from tests.support.sessions import (
@@ -439,6 +439,28 @@ class TestPacing:
             now = deadline
             new.tick(now)
         assert 0.7 <= now <= 0.8
+
+    def test_who_has_enough_to_play_waits_for_whole_frames(self) -> None:
+        new = said("x" * 100)
+        new.frame_ms = 500
+        (order,) = orders(new)
+        assert isinstance(order, Synthesize)
+
+        def made(ms: int, now: float) -> list[int]:
+            """The samples of the frames that leave when so much more is made."""
+            new.report(Produced(order.segment, bytes(2 * ms * RATE // 1_000)), now)
+            return [event.sample_count for event in events(new, now) if isinstance(event, Audio)]
+
+        assert sum(made(300, 0.0)) == 300 * RATE // 1_000, "nobody with less than the margin waits"
+        assert sum(made(100, 0.0)) == 100 * RATE // 1_000, "nor with just the margin"
+        assert made(499, 0.0) == []
+        assert new.deadline() == new.held_until == pytest.approx(0.4 - GATHER_MARGIN_S)
+        assert made(1, 0.0) == [500 * RATE // 1_000], "whole"
+        assert made(100, 0.5) == []
+        assert made(100, 0.6 + 1e-6) == [200 * RATE // 1_000], "the margin is reached"
+        assert made(10, 0.7) == []
+        new.report(Finished(order.segment), 0.7)
+        assert [type(event) for event in events(new, 0.7)][:2] == [Audio, SegmentFinished]
 
     def test_without_lead_everything_goes_at_once(self) -> None:
         new = said("x" * 100)

@@ -10,6 +10,14 @@ ENGINE_TESTS = ("tests/engines/test_espeak_faults.py",)
 
 BUGS = (
     Planted(
+        "wakes-for-nothing",
+        "whoever is held back is woken for each piece of audio",
+        "gateway/runtime/speaker.py",
+        "                    if held_until is None or self.session.held_until != held_until:\n",
+        "                    if True:\n",
+        ("tests/runtime/test_speaker.py",),
+    ),
+    Planted(
         "no-drain-at-flush",
         "what the encoder still holds does not leave before the answer to a flush",
         "gateway/runtime/outlet.py",

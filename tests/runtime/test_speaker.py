@@ -126,6 +126,28 @@ async def test_an_abort_leaves_no_task_in_any_moment_of_a_segment() -> None:
             assert engine.at_work == set()
 
 
+@pytest.mark.parametrize("lead_ms", [None, 400])
+async def test_nobody_is_woken_for_audio_that_is_held_back(lead_ms: int | None) -> None:
+    async with memory_house(ToneEngine(chunk_ms=10)) as house, asyncio.TaskGroup() as tasks:
+        wakes = 0
+
+        def wake() -> None:
+            nonlocal wakes
+            wakes += 1
+
+        settings = settings_of(house, lead_ms=lead_ms)
+        speaker = house.new_speaker(settings, tasks, wake, frame_ms=10_000)
+        speaker.submit(PushText("A text of which there are many chunks of audio."))
+        while speaker.session.held_until is None:
+            await speaker.next_events()
+            await asyncio.sleep(0)
+        woken = wakes
+        for _ in range(60):
+            await asyncio.sleep(0)
+        assert wakes == woken
+        speaker.submit(Abort())
+
+
 async def test_orders_never_exceed_the_lookahead() -> None:
     engine = Counting(ToneEngine(realtime_factor=1.0))
     async with memory_house(engine, lookahead=2) as house, asyncio.TaskGroup() as tasks:

@@ -245,14 +245,10 @@ def judge_sizes(repeats: Sequence[Sample]) -> Judgement:
             lines=_lines(first),
             is_log=True,
         ),
-        Chart(
-            "Bytes per second of audio by the size of pieces",
-            "characters",
-            "bytes",
-            lines=_lines(size),
-            is_log=True,
-        ),
     ]
+    if lines := _lines(cpu):
+        title = "Server CPU per second of audio by the size of pieces"
+        charts.append(Chart(title, "characters", "ms", lines=lines, is_log=True))
     return Judgement(ruling.verdict(), answer + _no_slow(later), shown, charts)
 
 

@@ -517,3 +517,24 @@ async def test_nobody_there_is_a_failure(wire: str) -> None:
     async with calibration_server(Planted()) as server:
         client = client_of(server, wire)
     assert failing(await client.speak(whole(TEXT), clock())).failure is Failure.UNREACHABLE
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_patience_begins_with_the_utterance_and_not_with_the_wait_for_it(wire: str) -> None:
+    async with calibration_server(Planted()) as server:
+        client = client_of(server, wire, patience_s=PATIENCE_S)
+        timeline = await client.speak(whole(TEXT), clock() + 1.5 * PATIENCE_S)
+        client.close()
+    assert timeline.trouble is None
+
+
+async def test_a_kept_connection_is_read_when_its_slow_listener_has_all() -> None:
+    planted = Planted(pieces=50, piece_s=0.1)
+    utterance = msgspec.structs.replace(whole(TEXT), consumer=Consumer(rate=10.0, ahead_s=4.9))
+    async with calibration_server(planted) as server:
+        client = HttpClient(server.http_url)
+        timeline = await client.speak(utterance, clock())
+        assert timeline.trouble is None
+        assert client._connection is not None
+        assert client._connection.transport.is_reading()
+        client.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants import cleanup, compare, results, segmenter, session, shell
+from tests.mutants import cleanup, compare, load, results, segmenter, session, shell
 
 PLANTED = (
     *session.BUGS,
@@ -11,4 +11,5 @@ PLANTED = (
     *shell.BUGS,
     *compare.BUGS,
     *results.BUGS,
+    *load.BUGS,
 )

@@ -226,7 +226,9 @@ def test_ci_installs_what_is_missing_where_it_may(checkout: Checkout) -> None:
     checkout.add_tool("ffmpeg", "#!/bin/sh\n")
     assert checkout.sh(".ci/run")[0] == 0
     (install,) = [call for call in checkout.calls if call.startswith("apt-get install")]
-    assert install.endswith(" chromium espeak-ng haproxy festival nodejs node-ws festvox-kallpc16k")
+    assert install.endswith(
+        " chromium espeak-ng haproxy festival slowhttptest nodejs node-ws festvox-kallpc16k"
+    )
     assert checkout.calls[-1] == "-m pytest"
 
 
@@ -235,6 +237,8 @@ def test_ci_goes_on_without_what_cannot_be_installed(checkout: Checkout) -> None
     checkout.add_tool("apt-get", "#!/bin/sh\nexit 100\n")
     status, said = checkout.sh(".ci/run")
     assert status == 0
-    packages = "chromium espeak-ng ffmpeg haproxy festival nodejs node-ws festvox-kallpc16k"
+    packages = (
+        "chromium espeak-ng ffmpeg haproxy festival slowhttptest nodejs node-ws festvox-kallpc16k"
+    )
     assert f"without {packages}: their tests are skipped" in said
     assert checkout.calls[-1] == "-m pytest"

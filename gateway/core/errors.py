@@ -20,6 +20,8 @@ GatewayError
 │   ├── TextBacklogFull                text_backlog_full   429  too much unspoken text; `allowed` is the room left
 │   ├── TooManyPending                 too_many_pending    429  too many unanswered commands
 │   ├── OriginForbidden                origin_forbidden    403  a web page of an origin that is not allowed
+│   ├── ResumeGone                     resume_gone         410  what the client misses is no longer kept
+│   ├── ResumeExpired                  resume_expired      410  the session waited in vain; what was not spoken is told
 │   ├── NotFound                       not_found           404  no such path
 │   ├── MethodNotAllowed               method_not_allowed  405
 │   └── NotAcceptable                  not_acceptable      406  no form of the answer is one that `Accept` takes
@@ -203,8 +205,20 @@ class OriginForbidden(CallerError):
     code, status = "origin_forbidden", 403
 
 
+class ResumeGone(CallerError):
+    """The session lives, but what its client misses is no longer kept."""
+
+    code, status = "resume_gone", 410
+
+
+class ResumeExpired(CallerError):
+    """The session is over: it waited too long for its client."""
+
+    code, status = "resume_expired", 410
+
+
 class NotFound(CallerError):
-    """There is nothing at this path."""
+    """There is nothing at this path, or by this token."""
 
     code, status = "not_found", 404
 

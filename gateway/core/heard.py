@@ -40,6 +40,31 @@ class Spoken:
         return heard
 
 
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What a session that was given up leaves: enough to say what of its text a listener got, and what nobody did."""
+
+    history: History
+    samples: int
+    """Handed out since the context began, at the engine's rate."""
+    rate_in: int
+    rate_out: int
+    unsent: str
+    """Text behind the history."""
+    text_end: int
+
+    @property
+    def chars(self) -> int:
+        """How much text this holds."""
+        return self.history.chars + len(self.unsent)
+
+    def split(self, samples: int) -> tuple[int, str, str]:
+        """Where the remembered text begins, and that text as (got, not got) by who got so many samples of output."""
+        got = min(samples * self.rate_in // self.rate_out, self.samples)
+        spoken, unheard = self.history.split(got)
+        return self.history.heard_from, spoken, unheard + self.unsent
+
+
 class History:
     """The spoken segments since the last clear, as many as fit into `chars_max` characters."""
 
@@ -49,6 +74,11 @@ class History:
         self._chars = 0
         self.heard_from = 0
         """Text before this position is settled: cleared earlier, or forgotten."""
+
+    @property
+    def chars(self) -> int:
+        """How much is remembered."""
+        return self._chars
 
     def begin(self, spoken: Spoken) -> None:
         """A segment's audio begins. Older segments beyond the bound are forgotten as heard."""

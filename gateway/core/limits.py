@@ -87,6 +87,20 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_alive_ms: Millis = 15_000
     """Server-sent events that have nothing to tell for so long say so in a comment."""
 
+    # Resuming
+    resume_window_ms: Annotated[int, Meta(ge=0, le=600_000)] = 30_000
+    """So long a WebSocket's contexts wait for their client when its connection breaks; 0 = not at all."""
+    resume_ring_bytes: Bytes = 524_288
+    """What was told of one context last, kept for a client that has not got it."""
+    resume_rings_bytes_max: Annotated[int, Meta(ge=0, le=16 * 1_073_741_824)] = 134_217_728
+    """That, over all contexts."""
+    sessions_parked_max: Count = 200
+    """Connections whose contexts wait; then the one that has waited longest gives up."""
+    lost_text_ms: Millis = 300_000
+    """So long the text is remembered that was not spoken because its client did not come back."""
+    lost_text_chars_max: Annotated[int, Meta(ge=0, le=100_000_000)] = 2_000_000
+    """That, over all connections; the oldest is forgotten first."""
+
     # Server
     send_buffer_bytes: Annotated[int, Meta(ge=0, le=16 * 1_048_576)] = 131_072
     """SO_SNDBUF of the listening socket, so that audio waits here, where a clear reaches it; 0 = the system's."""

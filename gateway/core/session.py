@@ -61,7 +61,7 @@ from gateway.core.events import (
     Word,
     Words,
 )
-from gateway.core.heard import History, Spoken
+from gateway.core.heard import History, Remains, Spoken
 from gateway.core.intake import Cut, Intake
 from gateway.core.languages import known_language
 from gateway.core.limits import Limits
@@ -329,11 +329,6 @@ class Session:
         else:
             played = command.played_ms * rate / 1_000
         spoken, unheard = self._history.split(int(min(max(played, 0), self._pulled)))
-        silent = [
-            entry.cut.source
-            for entry in self._line
-            if isinstance(entry, _Segment) and entry.spoken is None
-        ]
         return Cleared(
             id=command.id,
             sample_end=self._position(),
@@ -341,8 +336,27 @@ class Session:
             heard_to=self._history.heard_from + len(spoken),
             text_end=self._intake.chars_accepted,
             spoken=spoken,
-            unspoken=unheard + "".join(silent) + pending,
+            unspoken=unheard + self._silent() + pending,
             estimated=command.played_ms is None,
+        )
+
+    def bequeath(self) -> Remains:
+        """What can be told of this session when it is over. Only an abort may follow."""
+        return Remains(
+            self._history,
+            self._pulled,
+            self.settings.engine_rate,
+            self.settings.format.sample_rate,
+            self._silent() + self._intake.clear(),
+            self._intake.chars_accepted,
+        )
+
+    def _silent(self) -> str:
+        """The text of the segments that nothing was heard of."""
+        return "".join(
+            entry.cut.source
+            for entry in self._line
+            if isinstance(entry, _Segment) and entry.spoken is None
         )
 
     def _end(self, reason: CloseReason, now: float) -> None:

@@ -29,7 +29,44 @@ class Adjust(msgspec.Struct, frozen=True):
     id: str | None = None
 
 
-Intent = Adjust | PushText | Flush | Clear | EndInput | KeepAlive | Ping
+class Position(msgspec.Struct, frozen=True):
+    """How far a client has come in what it was told of a context: the end of the last audio, and how many messages
+    that were not audio (None = it did not count). `frames` counts the audio; at one sample there may stand several."""
+
+    samples: int = 0
+    messages: int | None = None
+    frames: int | None = None
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """The client comes back to a session whose connection broke. Contexts that it does not name it never heard of."""
+
+    token: str
+    positions: dict[str, Position]
+    id: str | None = None
+
+
+class ResumedContext(msgspec.Struct, frozen=True):
+    """From where a context is told on, and what the server has heard of it: `heard` messages, `chars` of text."""
+
+    context: str
+    samples: int
+    messages: int
+    heard: int
+    chars: int
+    ended: bool = False
+
+
+class LostContext(msgspec.Struct, frozen=True):
+    """A context that is over: text[text_start:] as what the client got as audio, and what it did not."""
+
+    context: str
+    text_start: int
+    spoken: str
+    unspoken: str
+
+
+Intent = Adjust | PushText | Flush | Clear | EndInput | KeepAlive | Ping | Resume
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -59,6 +96,7 @@ class Hello(msgspec.Struct, frozen=True):
     limits: Limits
     contexts_free: int
     """About how many more contexts could be served well."""
+    resume_token: str | None = None
 
 
 class SpeechRequest(msgspec.Struct, frozen=True):
@@ -74,6 +112,8 @@ class Conversation(Protocol):
     """One WebSocket connection in a dialect. Frames depend on the handshake, ids and events only."""
 
     defaults: Defaults
+    kind: str
+    """What was agreed at the handshake: frames of one kind mean nothing to clients of another."""
 
     def open(self, hello: Hello) -> list[Frame]:
         """The first frames of the connection."""
@@ -93,6 +133,20 @@ class Conversation(Protocol):
 
     def encode_draining(self, deadline_ms: int) -> list[Frame]:
         """The server is going away: no new context, and what is not finished then is cut off."""
+        ...
+
+    def encode_resumed(
+        self, session: str, token: str, contexts: list[ResumedContext], id: str | None
+    ) -> list[Frame]:
+        """The session goes on; `token` is for the next time."""
+        ...
+
+    def encode_lost(self, problem: Problem, lost: list[LostContext], id: str | None) -> list[Frame]:
+        """The session does not go on."""
+        ...
+
+    def from_sample(self, frame: Frame, sample: int) -> Frame:
+        """An audio frame of this conversation without what is before `sample`, as far as its codec can be cut there."""
         ...
 
     def encode_error(self, problem: Problem, context: str | None, id: str | None) -> list[Frame]:

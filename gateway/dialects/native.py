@@ -1,8 +1,8 @@
 """The gateway's own protocol, `speech.v1.json`: every command and every event has a form. docs/protocol.md specifies it.
 `speech.v1.msgpack` has the same messages in MessagePack.
 
-Client: `configure text flush clear end ping`, each with an optional `context` and `id`. Server: `ready started segment
-words segment_end flushed cleared ended warning error pong draining`, and audio as binary frames with a 20-byte header or,
+Client: `configure text flush clear end ping resume`, each with an optional `context` and `id`. Server: `ready started segment
+words segment_end flushed cleared ended warning error pong resumed draining`, and audio as binary frames with a 20-byte header or,
 when the handshake asks for it, as base64 in JSON. In MessagePack it is a message like any other, with the bytes as they
 are.
 """
@@ -49,8 +49,12 @@ from gateway.dialects.base import (
     Frame,
     Hello,
     Intent,
+    LostContext,
     NotUnderstood,
     Ping,
+    Position,
+    Resume,
+    ResumedContext,
     Said,
     SpeechRequest,
 )
@@ -60,6 +64,7 @@ DEFAULT_CONTEXT = "default"
 AUDIO_HEADER = struct.Struct(">BBHIQI")
 """Version, flags (0), context number, sequence, sample_start, sample_count: big-endian, 20 bytes."""
 AUDIO_VERSION = 1
+SAMPLE_BYTES = 2
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -109,6 +114,24 @@ class ClearMessage(Addressed, frozen=True, kw_only=True):
     played_ms: Annotated[float, Meta(ge=0)] | None = None
 
 
+class PositionMessage(msgspec.Struct, frozen=True):
+    """How far the client has come in a context."""
+
+    context: Name = DEFAULT_CONTEXT
+    samples: Annotated[int, Meta(ge=0)] = 0
+    messages: Annotated[int, Meta(ge=0)] | None = None
+    frames: Annotated[int, Meta(ge=0)] | None = None
+
+
+class ResumeMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """`resume`: the first message of a connection that goes on where another broke off."""
+
+    type: str
+    token: Annotated[str, Meta(min_length=1, max_length=128)]
+    contexts: Annotated[tuple[PositionMessage, ...], Meta(max_length=1_000)] = ()
+    id: Name | None = None
+
+
 MESSAGES: dict[str, type[msgspec.Struct]] = {
     "configure": ConfigureMessage,
     "text": TextMessage,
@@ -116,6 +139,7 @@ MESSAGES: dict[str, type[msgspec.Struct]] = {
     "clear": ClearMessage,
     "end": Addressed,
     "ping": Addressed,
+    "resume": ResumeMessage,
 }
 
 
@@ -142,6 +166,7 @@ class Ready(Tagged, frozen=True, tag="ready"):
     settings: Settings
     limits: Limits
     contexts_free: int
+    resume_token: str | None = None
 
 
 class Started(Tagged, frozen=True, tag="started"):
@@ -249,11 +274,21 @@ class ErrorMessage(Tagged, frozen=True, tag="error"):
     segment: int | None = None
     text_start: int | None = None
     text_end: int | None = None
+    lost: tuple[LostContext, ...] | None = None
 
 
 class Pong(Tagged, frozen=True, tag="pong"):
     """Answer to `ping`."""
 
+    id: str | None = None
+
+
+class ResumedMessage(Tagged, frozen=True, tag="resumed"):
+    """Answer to `resume`: what follows was missed, or is new."""
+
+    session: str
+    resume_token: str
+    contexts: tuple[ResumedContext, ...]
     id: str | None = None
 
 
@@ -383,6 +418,7 @@ class NativeConversation:
         self, form: AudioForm = AudioForm.BINARY, subprotocol: Subprotocol = Subprotocol.JSON
     ) -> None:
         self._subprotocol = subprotocol
+        self.kind = f"{subprotocol} with audio={form}"
         self._telling = Telling()
         self._write: Callable[[Tagged], Frame]
         match subprotocol:
@@ -404,7 +440,12 @@ class NativeConversation:
     def open(self, hello: Hello) -> list[Frame]:
         """`ready`."""
         ready = Ready(
-            hello.session, self._subprotocol, hello.settings, hello.limits, hello.contexts_free
+            hello.session,
+            self._subprotocol,
+            hello.settings,
+            hello.limits,
+            hello.contexts_free,
+            hello.resume_token,
         )
         return [self._write(ready)]
 
@@ -429,6 +470,39 @@ class NativeConversation:
     def encode_pong(self, ping: Ping) -> list[Frame]:
         """`pong`."""
         return [self._write(Pong(ping.id))]
+
+    def encode_resumed(
+        self, session: str, token: str, contexts: list[ResumedContext], id: str | None
+    ) -> list[Frame]:
+        """`resumed`."""
+        return [self._write(ResumedMessage(session, token, tuple(contexts), id))]
+
+    def encode_lost(self, problem: Problem, lost: list[LostContext], id: str | None) -> list[Frame]:
+        """`error` with what was lost."""
+        message = problem_message(problem, None, id)
+        return [self._write(msgspec.structs.replace(message, lost=tuple(lost)))]
+
+    def from_sample(self, frame: Frame, sample: int) -> Frame:
+        """The frame with the samples from `sample` on, which must be PCM."""
+        if self._frames_audio:
+            assert isinstance(frame, bytes)
+            *head, start, count = AUDIO_HEADER.unpack_from(frame)
+            gone = sample - start
+            data = frame[AUDIO_HEADER.size + SAMPLE_BYTES * gone :]
+            return AUDIO_HEADER.pack(*head, sample, count - gone) + data
+        audio = (
+            msgspec.msgpack.decode(frame, type=AudioMessage)
+            if isinstance(frame, bytes)
+            else msgspec.json.decode(frame, type=AudioMessage)
+        )
+        gone = sample - audio.sample_start
+        rest = msgspec.structs.replace(
+            audio,
+            sample_start=sample,
+            sample_count=audio.sample_count - gone,
+            data=audio.data[SAMPLE_BYTES * gone :],
+        )
+        return self._write(rest)
 
     def encode_draining(self, deadline_ms: int) -> list[Frame]:
         """`draining`."""
@@ -468,6 +542,12 @@ def _understand(value: dict[str, object]) -> Said:
             intent = PushText(message.text)
         case ClearMessage():
             intent = Clear(id, message.played_ms)
+        case ResumeMessage():
+            positions = {
+                position.context: Position(position.samples, position.messages, position.frames)
+                for position in message.contexts
+            }
+            intent = Resume(message.token, positions, id)
         case _ if kind == "flush":
             intent = Flush(id)
         case _ if kind == "end":

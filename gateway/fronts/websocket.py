@@ -26,12 +26,14 @@ from gateway.dialects.native import (
 )
 from gateway.fronts.reply import error_headers, headers, new_request_id, owner_of, send_json
 from gateway.runtime.house import House
-from gateway.runtime.mux import Mux, Verdict
+from gateway.runtime.mux import Mux
+from gateway.runtime.wire import Verdict, Wire
 
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 SERVICE_RESTART = 1012
-"""Close codes of RFC 6455 §7.4.1 and, for 1012, of its registry."""
+GOODBYES = {1000, 1005}
+"""Close codes of RFC 6455 §7.4.1 and, for 1012, of its registry. Who closes with 1000, or with none (1005), will not come back."""
 CLOSE_MS_MAX = 1_000
 """How long a close frame may take to leave; a peer that does not read never gets it."""
 
@@ -82,10 +84,13 @@ class SpeechOverWebSocket:
         send: Send,
     ) -> None:
         begun = time.monotonic()
+        said_goodbye = False
 
         async def take() -> Frame | None:
+            nonlocal said_goodbye
             message = await receive()
             if message["type"] == "websocket.disconnect":
+                said_goodbye = message.get("code") in GOODBYES
                 return None
             text = message.get("text")
             return text if text is not None else bytes(message["bytes"])
@@ -102,8 +107,13 @@ class SpeechOverWebSocket:
                         await give(frame)
                     await send({"type": "websocket.close", "code": code, "reason": reason})
 
+        async def hang_up(verdict: Verdict) -> None:
+            code = SERVICE_RESTART if verdict is Verdict.DRAINING else POLICY_VIOLATION
+            await end(code, verdict.name.lower())
+
         try:
-            verdict = await Mux(self._house, conversation, request_id, owner=owner).run(take, give)
+            wire = Wire(take, give, lambda: said_goodbye, hang_up)
+            verdict = await Mux(self._house, conversation, request_id, owner=owner).run(wire)
         except ExceptionGroup:
             # The edge of the connection: whatever a task of it died of, the others never hear of it.
             log.exception("connection_crashed", extra={"request_id": request_id})
@@ -114,9 +124,8 @@ class SpeechOverWebSocket:
             await end(INTERNAL_ERROR, problem.code, *frames)
             return
         self._ended(verdict.name.lower())
-        if verdict is not Verdict.PEER_GONE:
-            code = SERVICE_RESTART if verdict is Verdict.DRAINING else POLICY_VIOLATION
-            await end(code, verdict.name.lower())
+        if verdict not in {Verdict.PEER_GONE, Verdict.RESUMED_ELSEWHERE}:
+            await hang_up(verdict)
         log.info(
             "speech_websocket",
             extra={

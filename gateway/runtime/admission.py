@@ -40,6 +40,15 @@ class Admission:
         finally:
             self.connections -= 1
 
+    @contextmanager
+    def without_connection(self) -> Iterator[None]:
+        """Inside `connection`: give its place to another, who has one already, for the block."""
+        self.connections -= 1
+        try:
+            yield
+        finally:
+            self.connections += 1
+
     def open_context(self, engine: str, *, promised: bool = False) -> None:
         """Take a place for one context; give it back with `close_context`. Raises Overloaded or, unless it was
         `promised` before that began, Draining."""

@@ -13,6 +13,7 @@ from gateway.core.session import Session
 from gateway.core.vocabulary import Route
 from gateway.engines.base import Engine
 from gateway.runtime.admission import Admission
+from gateway.runtime.lobby import Lobby
 from gateway.runtime.outlet import Outlet
 from gateway.runtime.speaker import Speaker
 from gateway.runtime.turns import Turns
@@ -38,8 +39,10 @@ class House:
     clock: Callable[[], float] = field(default_factory=_loop_clock)
     """Seconds for what is measured. uvloop's own clock knows whole milliseconds only."""
     metrics: Metrics = field(default_factory=Metrics)
+    lobby: Lobby = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "lobby", Lobby(self.limits))
         self.metrics.watch(self.vitals)
 
     def vitals(self) -> Vitals:
@@ -53,6 +56,8 @@ class House:
             places_free={name: turns.free for name, turns in self.turns.items()},
             orders_waiting={name: turns.waiting for name, turns in self.turns.items()},
             worker_restarts={name: engine.worker_restarts for name, engine in self.engines.items()},
+            parked=self.lobby.parked,
+            ring_bytes=self.lobby.rings.bytes,
             draining=self.admission.drain.has_begun,
         )
 

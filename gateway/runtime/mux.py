@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from typing import Any
 
 from gateway.core.commands import (
     Abort,
@@ -26,20 +26,39 @@ from gateway.core.errors import (
     ContextUnknown,
     GatewayError,
     InputEnded,
+    InvalidMessage,
+    InvalidValue,
     MessageTooLarge,
     Problem,
+    ResumeExpired,
     TooManyContexts,
 )
-from gateway.core.events import Closed
+from gateway.core.events import Audio, Cleared, Closed, Event
+from gateway.core.heard import Remains
 from gateway.core.params import Parameters
 from gateway.core.resolve import merge, resolve
 from gateway.core.session import Session, State
-from gateway.dialects.base import Adjust, Conversation, Frame, Hello, NotUnderstood, Ping, Said
+from gateway.core.vocabulary import Codec
+from gateway.dialects.base import (
+    Adjust,
+    Conversation,
+    Frame,
+    Hello,
+    LostContext,
+    NotUnderstood,
+    Ping,
+    Position,
+    Resume,
+    ResumedContext,
+    Said,
+)
 from gateway.runtime.house import House
+from gateway.runtime.ring import Ring, Told
 from gateway.runtime.silence import Silence
 from gateway.runtime.speaker import Speaker
 from gateway.runtime.stall import Stall
 from gateway.runtime.wake import Wake
+from gateway.runtime.wire import Verdict, Wire
 
 FRAME_MS = 200
 """Audio per frame while one context speaks."""
@@ -48,118 +67,308 @@ FRAME_MS_UNPACED = 500
 FRAME_MS_SHARED = 40
 """Audio per frame while several do, so that each comes round soon."""
 
+ANYBODY = "local"
+"""Who is connected, as long as nobody has to say who he is."""
 FRESH_S = 1.0
 """A connection that was accepted so short ago may begin its first context even while the server goes away: its client
 could not know, and would have to come again."""
 
 
-class Verdict(Enum):
-    """How a connection came to its end."""
+@dataclass(slots=True)
+class _Record:
+    """What stays of a context when it has ended: its past."""
 
-    PEER_GONE = auto()
-    REPLIES_UNREAD = auto()
-    """The client sends but does not read the answers."""
-    SEND_STALLED = auto()
-    """The client takes no bytes."""
-    FIRST_MESSAGE_LATE = auto()
-    """The client has said nothing since it came."""
-    IDLE = auto()
-    """The client has said nothing for long, and no context is open."""
-    DRAINING = auto()
-    """The server is going away."""
+    name: str
+    session: Session
+    ring: Ring
+    heard: int = 0
+    """Messages for it that were obeyed or refused."""
 
 
 @dataclass(slots=True)
 class _Context:
-    name: str
+    record: _Record
     parameters: Parameters
     speaker: Speaker
 
+    @property
+    def name(self) -> str:
+        return self.record.name
+
 
 class Mux:
-    """One connection. `run` serves it, once, until the peer or the server ends it."""
+    """One connection, and those that resume it. `run` serves it, once, until the peer or the server ends it.
+
+    Only `principal` may resume it."""
 
     def __init__(
-        self, house: House, conversation: Conversation, session: str, *, owner: str = ""
+        self,
+        house: House,
+        conversation: Conversation,
+        session: str,
+        *,
+        owner: str = "",
+        principal: str = ANYBODY,
     ) -> None:
         self._house = house
         self._owner = owner
         self._conversation = conversation
         self._session = session
+        self._principal = principal
         self._contexts: dict[str, _Context] = {}
-        self._ended: OrderedDict[str, Session] = OrderedDict()
+        self._ended: OrderedDict[str, _Record] = OrderedDict()
         self._replies: deque[Frame] = deque()
+        self._retold: deque[Told] = deque()
+        """What a client that came back has missed, as far as it was not sent yet."""
         self._wake = Wake()
-        self._stall = Stall(house.limits.send_stall_ms / 1_000, self._played_by)
         self._ended_played_by: float | None = None
-        self._silence = Silence(house.limits, lambda: bool(self._contexts))
         self._clock = asyncio.get_running_loop().time
         self._drain = house.admission.drain
         self._fresh_until: float | None = self._clock() + FRESH_S
         """None once it has had a context."""
-        self._verdict = Verdict.PEER_GONE
+        self._leaving: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        """Set when the wire is not to be used any longer."""
+        self._is_hearing = False
+        self._is_sending = False
+        self._token: str | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        self._claim: asyncio.Future[tuple[Wire, Resume] | None] | None = None
+        """Somebody has come back, and brings another wire as soon as it is free."""
+        self._moving_to: tuple[Mux, Resume] | None = None
 
-    async def run(
-        self,
-        receive: Callable[[], Awaitable[Frame | None]],
-        send: Callable[[Frame], Awaitable[None]],
-    ) -> Verdict:
-        """Serve until `receive` gives None or `send` raises OSError (the peer is gone) or a bound is broken.
+    async def run(self, wire: Wire) -> Verdict:
+        """Serve until the peer is gone or a bound is broken, and then whoever resumes, until nobody does in time.
 
-        When it returns or raises, no task, worker or place of this connection is left.
+        Gives how `wire` came to its end. When it returns or raises, no task, worker or place of this connection is left.
         """
         settings = resolve(Parameters(), self._house.catalog, self._conversation.defaults)
+        if self._house.lobby.is_open:
+            self._token = self._house.lobby.admit(self, self._principal)
         hello = Hello(
-            self._session, settings, self._house.limits, self._house.admission.contexts_free()
+            self._session,
+            settings,
+            self._house.limits,
+            self._house.admission.contexts_free(),
+            self._token,
         )
         self._replies.extend(self._conversation.open(hello))
         try:
             async with asyncio.TaskGroup() as tasks:
-                reader = tasks.create_task(self._read(receive, tasks))
-                writer = tasks.create_task(self._write(send))
-
-                def give_up(first: bool) -> None:
-                    self._verdict = Verdict.FIRST_MESSAGE_LATE if first else Verdict.IDLE
-                    reader.cancel()
-
-                self._silence.begin(give_up)
-
-                def heed_drain() -> None:
-                    if self._drain.is_over:
-                        self._verdict = Verdict.DRAINING
-                        reader.cancel()
-                    else:
-                        left_ms = self._drain.left_ms(self._clock())
-                        self._reply(self._conversation.encode_draining(left_ms))
-
                 try:
-                    with self._drain.watched(heed_drain):
-                        await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+                    with self._drain.watched(self._heed_drain):
+                        await self._serve_all(wire, tasks)
                 finally:
-                    self._silence.close()
-                    reader.cancel()
-                    writer.cancel()
                     for context in self._contexts.values():
                         context.speaker.submit(Abort())
+            if self._moving_to is None:
+                return wire.over.result()
+            other, resume = self._moving_to
+            self._moving_to = None
+            with self._house.admission.without_connection():
+                other.bring(wire, resume)
+                return await wire.over
         finally:
-            self._stall.close()
-            for _ in self._contexts:
-                self._house.admission.close_context()
-        return self._verdict
+            self._leave_the_house()
+
+    async def _serve_all(self, wire: Wire, tasks: asyncio.TaskGroup) -> None:
+        """One wire after the other, as long as somebody comes back."""
+        while True:
+            try:
+                verdict = await self._serve(wire, tasks)
+            except BaseException:
+                wire.end(Verdict.PEER_GONE)
+                raise
+            if self._moving_to is not None:
+                return
+            wire.end(verdict)
+            if verdict is Verdict.RESUMED_ELSEWHERE and wire.hang_up is not None:
+                tasks.create_task(wire.hang_up(verdict))
+            if self._claim is None and self._is_worth_waiting(wire, verdict):
+                await self._wait_for_somebody()
+            brought = None if self._claim is None else await self._claim
+            self._claim = None
+            if brought is None:
+                break
+            wire, resume = brought
+            self._welcome(resume)
+        if self._token is not None and not wire.said_goodbye():
+            remains = {record.name: record.session.bequeath() for record in self._records()}
+            self._house.lobby.remember(self._token, self._principal, remains)
+
+    async def _serve(self, wire: Wire, tasks: asyncio.TaskGroup) -> Verdict:
+        """Until this wire is of no more use. Whatever was pulled and not sent by then is in the rings."""
+        limits = self._house.limits
+        self._leaving = asyncio.get_running_loop().create_future()
+        stall = Stall(limits.send_stall_ms / 1_000, self._played_by)
+        silence = Silence(limits, lambda: bool(self._contexts))
+        reader = tasks.create_task(self._read(wire, silence, tasks))
+        writer = tasks.create_task(self._write(wire, stall))
+        silence.begin(
+            lambda first: self._leave(Verdict.FIRST_MESSAGE_LATE if first else Verdict.IDLE)
+        )
+        if self._drain.is_over:
+            self._leave(Verdict.DRAINING)
+        try:
+            ends: tuple[asyncio.Future[Any], ...] = (reader, writer, self._leaving)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._leave(Verdict.PEER_GONE)
+            silence.close()
+            stall.close()
+            # Stopped half-way through a message or an event, it would be lost.
+            if not self._is_hearing:
+                reader.cancel()
+            if self._is_sending:
+                writer.cancel()
+            self._wake()
+        await asyncio.wait({reader, writer})
+        self._is_hearing = self._is_sending = False
+        self._replies.clear()
+        self._retold.clear()
+        return self._leaving.result()
+
+    def _leave(self, verdict: Verdict) -> None:
+        """Use the wire no longer. The first call counts."""
+        if not self._leaving.done():
+            self._leaving.set_result(verdict)
+
+    def _leave_the_house(self) -> None:
+        if self._token is not None:
+            self._house.lobby.withdraw(self._token)
+        if self._moving_to is not None:
+            self._moving_to[0].bring(None, self._moving_to[1])
+        for record in self._records():
+            record.ring.close()
+        for _ in self._contexts:
+            self._house.admission.close_context()
+
+    def _heed_drain(self) -> None:
+        if self._drain.is_over:
+            self._leave(Verdict.DRAINING)
+        else:
+            left_ms = self._drain.left_ms(self._clock())
+            self._reply(self._conversation.encode_draining(left_ms))
+        self.give_up()
+
+    # --- coming back -------------------------------------------------------------------------------------------------
+
+    def _records(self) -> list[_Record]:
+        """Of all contexts that can still be told of; an open one goes before one that has ended."""
+        of_all = {**self._ended, **{name: c.record for name, c in self._contexts.items()}}
+        return list(of_all.values())
+
+    def _is_worth_waiting(self, wire: Wire, verdict: Verdict) -> bool:
+        return (
+            self._token is not None
+            and verdict in {Verdict.PEER_GONE, Verdict.SEND_STALLED}
+            and not wire.said_goodbye()
+            and not self._drain.has_begun
+            and any(not record.ring.is_empty for record in self._records())
+        )
+
+    async def _wait_for_somebody(self) -> None:
+        """Until somebody comes back, or nobody has in time. Meanwhile nothing is pulled, so that what is being made comes
+        to its bounds and stops."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._house.lobby.park(self)
+        try:
+            async with asyncio.timeout(self._house.limits.resume_window_ms / 1_000):
+                await self._waiting
+        except TimeoutError:
+            pass
+        finally:
+            self._house.lobby.unpark(self)
+            self._waiting = None
+
+    def give_up(self) -> None:
+        """Wait for nobody any longer."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def _resume(self, resume: Resume) -> None:
+        """The client wants another session than this one. Raises what `find` and `claim` raise, or InvalidMessage."""
+        if self._contexts or self._ended:
+            raise InvalidMessage("resume is the first message of a connection", field="type")
+        found = self._house.lobby.find(resume.token, self._principal, but=self)
+        if isinstance(found, Mapping):
+            self._reply_lost(found, resume)
+            return
+        assert isinstance(found, Mux)
+        found.claim(resume, self._conversation.kind)
+        self._house.lobby.withdraw(resume.token)
+        self._moving_to = found, resume
+        self._leave(Verdict.RESUMED_ELSEWHERE)
+
+    def _reply_lost(self, remains: Mapping[str, Remains], resume: Resume) -> None:
+        problem = ResumeExpired("the session is over; `lost` says what was not spoken").problem
+        self._house.metrics.refused(self._conversation.defaults.route, problem)
+        lost = []
+        for name, left in remains.items():
+            got = resume.positions.get(name, Position()).samples
+            lost.append(LostContext(name, *left.split(got)))
+        self._reply(self._conversation.encode_lost(problem, lost, resume.id))
+
+    def claim(self, resume: Resume, kind: str) -> None:
+        """Somebody comes back, having come so far; `bring` must follow. Raises InvalidValue or ResumeGone."""
+        if kind != self._conversation.kind:
+            raise InvalidValue(
+                "the session was begun in another form",
+                field="audio",
+                allowed=self._conversation.kind,
+            )
+        records = self._records()
+        for record in records:
+            record.ring.judge(resume.positions.get(record.name, Position()))
+        for record in records:
+            record.ring.is_held = True
+        self._claim = asyncio.get_running_loop().create_future()
+        self._leave(Verdict.RESUMED_ELSEWHERE)
+        self.give_up()
+
+    def bring(self, wire: Wire | None, resume: Resume) -> None:
+        """Here is the wire of whoever claimed this session; None = it broke meanwhile. The first call counts."""
+        if self._claim is not None and not self._claim.done():
+            self._claim.set_result(None if wire is None else (wire, resume))
+        elif wire is not None:
+            wire.end(Verdict.PEER_GONE)
+
+    def _welcome(self, resume: Resume) -> None:
+        """Say that it goes on, and tell again what was missed."""
+        contexts: list[ResumedContext] = []
+        missed: list[Told] = []
+        for record in self._records():
+            session, ring = record.session, record.ring
+            position = resume.positions.get(record.name, Position())
+            is_pcm = session.settings.format.codec is Codec.PCM_S16LE
+            cut = self._conversation.from_sample if is_pcm else None
+            missed += ring.since(position, cut)
+            contexts.append(
+                ResumedContext(
+                    record.name,
+                    position.samples,
+                    ring.messages_told_from(position),
+                    record.heard,
+                    session.chars_accepted,
+                    ended=record.name not in self._contexts,
+                )
+            )
+        self._token = self._house.lobby.admit(self, self._principal)
+        hello = self._conversation.encode_resumed(self._session, self._token, contexts, resume.id)
+        self._retold.extend(Told("", frame, 0, None) for frame in hello)
+        self._retold.extend(missed)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    async def _read(
-        self, receive: Callable[[], Awaitable[Frame | None]], tasks: asyncio.TaskGroup
-    ) -> None:
-        while (message := await receive()) is not None:
-            self._silence.broken()
+    async def _read(self, wire: Wire, silence: Silence, tasks: asyncio.TaskGroup) -> None:
+        while not self._leaving.done() and (message := await wire.receive()) is not None:
+            silence.broken()
+            self._is_hearing = True
             await self._hear(message, tasks)
+            self._is_hearing = False
             # Many messages may have come at once; others must get their turn all the same.
             await asyncio.sleep(0)
             if len(self._replies) > self._house.limits.replies_pending_max:
-                self._verdict = Verdict.REPLIES_UNREAD
-                return
+                self._leave(Verdict.REPLIES_UNREAD)
 
     async def _hear(self, message: Frame, tasks: asyncio.TaskGroup) -> None:
         """Obey one message, or say why not. Never waits for anybody."""
@@ -169,17 +378,30 @@ class Mux:
             said = conversation.decode(message)
         except NotUnderstood as error:
             self._refuse(error.problem, error.context, error.id)
+            self._count(error.context)
             return
         for warning in said.warnings:
-            self._reply(conversation.encode(said.context, warning))
+            self._reply(conversation.encode(said.context, warning), said.context)
         try:
             await self._obey(said, tasks)
         except GatewayError as error:
             self._refuse(error.problem, said.context, said.id)
+        self._count(said.context)
+
+    def _count(self, context: str | None) -> None:
+        """A message for this context was heard."""
+        if (record := self._record(context)) is not None:
+            record.heard += 1
+
+    def _record(self, context: str | None) -> _Record | None:
+        if context is None:
+            return None
+        is_open = self._contexts.get(context)
+        return self._ended.get(context) if is_open is None else is_open.record
 
     def _refuse(self, problem: Problem, context: str | None, id: str | None) -> None:
         self._house.metrics.refused(self._conversation.defaults.route, problem)
-        self._reply(self._conversation.encode_error(problem, context, id))
+        self._reply(self._conversation.encode_error(problem, context, id), context)
 
     def _measure(self, message: Frame) -> None:
         bytes_max = self._house.limits.message_bytes_max
@@ -194,6 +416,13 @@ class Mux:
     async def _obey(self, said: Said, tasks: asyncio.TaskGroup) -> None:
         intent = said.intent
         context = self._contexts.get(said.context)
+        if isinstance(intent, Resume):
+            self._resume(intent)
+            return
+        if isinstance(intent, Clear):
+            self._retold = deque(
+                told for told in self._retold if told.end is None or told.context != said.context
+            )
         if isinstance(intent, Ping):
             if context is not None:
                 context.speaker.submit(KeepAlive())
@@ -208,7 +437,7 @@ class Mux:
             self._share()
         elif isinstance(intent, Clear) and context.speaker.session.state is State.CLOSED:
             # Its last audio is being encoded: too late to take anything back, not too late to ask what was heard.
-            self._reply_recalled(context.speaker.session, said.context, intent)
+            self._reply_recalled(context.record, intent)
         else:
             await self._pass_on(context, intent)
 
@@ -226,7 +455,7 @@ class Mux:
                 self._forget(context)
                 raise
         elif isinstance(intent, Clear) and ended is not None:
-            self._reply_recalled(ended, said.context, intent)
+            self._reply_recalled(ended, intent)
         elif ended is not None:
             raise InputEnded(f"context {said.context!r} has ended", field="context")
         else:
@@ -256,7 +485,13 @@ class Mux:
         speaker = self._house.new_speaker(
             settings, tasks, self._wake, frame_ms=FRAME_MS, route=route, id=id, owner=self._owner
         )
-        self._contexts[name] = _Context(name, parameters, speaker)
+        if name in self._ended:
+            self._ended.pop(name).ring.close()
+        limits = self._house.limits
+        ring = Ring(name, limits.resume_ring_bytes, self._house.lobby.rings)
+        if self._token is None:
+            ring.close()
+        self._contexts[name] = _Context(_Record(name, speaker.session, ring), parameters, speaker)
         self._share()
         self._wake()
         return self._contexts[name]
@@ -268,13 +503,12 @@ class Mux:
 
     def _close(self, context: _Context) -> None:
         self._forget(context)
-        self._ended.pop(context.name, None)
-        self._ended[context.name] = context.speaker.session
+        self._ended[context.name] = context.record
         played_by = context.speaker.session.played_by
         if played_by is not None:
             self._ended_played_by = max(played_by, self._ended_played_by or played_by)
         while len(self._ended) > self._house.limits.contexts_ended_kept:
-            self._ended.popitem(last=False)
+            self._ended.popitem(last=False)[1].ring.close()
 
     def _share(self) -> None:
         """Several contexts take shorter turns than one, and a download longer ones than a listener."""
@@ -284,39 +518,57 @@ class Mux:
             frame_ms = FRAME_MS_UNPACED if session.settings.lead_ms is None else FRAME_MS
             session.frame_ms = frame_ms if alone else FRAME_MS_SHARED
 
-    def _reply_recalled(self, session: Session, context: str, clear: Clear) -> None:
-        cleared = session.recall(clear, self._clock())
-        self._reply(self._conversation.encode(context, cleared))
+    def _reply_recalled(self, record: _Record, clear: Clear) -> None:
+        cleared = record.session.recall(clear, self._clock())
+        record.ring.clear()
+        self._reply(self._conversation.encode(record.name, cleared), record.name)
 
-    def _reply(self, frames: list[Frame]) -> None:
+    def _reply(self, frames: list[Frame], context: str | None = None) -> None:
+        """Answer before any audio. What is about a context is told again to who has missed it."""
+        if (record := self._record(context)) is not None:
+            for frame in frames:
+                record.ring.message(frame)
         self._replies.extend(frames)
         self._wake()
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    async def _write(self, send: Callable[[Frame], Awaitable[None]]) -> None:
+    async def _write(self, wire: Wire, stall: Stall) -> None:
         """Send what there is, then wait for more."""
-        while True:
+        while not self._leaving.done():
             while (frames := await self._next_frames()) is not None:
                 for frame in frames:
-                    try:
-                        await self._stall.bound(send(frame))
-                    except TimeoutError:
-                        self._verdict = Verdict.SEND_STALLED
+                    if not await self._send(wire, stall, frame):
                         return
-                    except OSError:
-                        return  # The peer is gone, and the reader has not heard of it yet.
                 # A send that is taken at once does not suspend; others must get their turn all the same.
                 await asyncio.sleep(0)
             if self._drain.has_begun and not self._is_busy():
-                self._verdict = Verdict.DRAINING
+                self._leave(Verdict.DRAINING)
                 return
-            await self._wake.wait(self._deadline())
+            if not self._leaving.done():
+                await self._wake.wait(self._deadline())
             for context in self._contexts.values():
                 context.speaker.tick()
 
+    async def _send(self, wire: Wire, stall: Stall, frame: Frame) -> bool:
+        """False when the wire is to be used no longer."""
+        if self._leaving.done():
+            return False
+        self._is_sending = True
+        try:
+            await stall.bound(wire.send(frame))
+        except TimeoutError:
+            self._leave(Verdict.SEND_STALLED)
+        except OSError:
+            return False  # The peer is gone, and the reader has not heard of it yet.
+        finally:
+            self._is_sending = False
+        return not self._leaving.done()
+
     async def _next_frames(self) -> list[Frame] | None:
         """The next things to send; an empty list is progress without a frame, None is nothing for now."""
+        if self._retold:
+            return [self._retold.popleft().frame]
         if self._replies:
             frames = list(self._replies)
             self._replies.clear()
@@ -325,14 +577,25 @@ class Mux:
             events = await context.speaker.next_events()
             if events is None:
                 continue
+            frames = [frame for event in events for frame in self._tell(context.record, event)]
             if events and isinstance(events[-1], Closed):
                 self._close(context)
-            return [
-                frame
-                for event in events
-                for frame in self._conversation.encode(context.name, event)
-            ]
+            return frames
         return None
+
+    def _tell(self, record: _Record, event: Event) -> list[Frame]:
+        """The frames of an event, which are kept for who misses them."""
+        frames = self._conversation.encode(record.name, event)
+        if isinstance(event, Cleared):
+            record.ring.clear()
+        for frame in frames:
+            if isinstance(event, Audio):
+                record.ring.audio(
+                    frame, event.sample_start, event.sample_start + event.sample_count
+                )
+            else:
+                record.ring.message(frame)
+        return frames
 
     def _is_busy(self) -> bool:
         """True while an utterance is under way: nothing is lost when a connection ends that has none."""

@@ -47,6 +47,8 @@ class Vitals:
     places_free: Mapping[str, int]
     orders_waiting: Mapping[str, int]
     worker_restarts: Mapping[str, int]
+    parked: int
+    ring_bytes: int
     draining: bool
 
 
@@ -198,6 +200,12 @@ class _VitalSigns(Collector):
             "gateway_connections", "Open connections with speech.", vitals.connections
         )
         yield GaugeMetricFamily("gateway_contexts", "Open contexts.", vitals.contexts)
+        yield GaugeMetricFamily(
+            "gateway_parked", "Connections that broke and are waited for.", vitals.parked
+        )
+        yield GaugeMetricFamily(
+            "gateway_resume_rings_bytes", "What is kept to be told again.", vitals.ring_bytes
+        )
         yield GaugeMetricFamily(
             "gateway_draining", "1 = the server is going away.", int(vitals.draining)
         )

@@ -39,7 +39,8 @@ from gateway.dialects.native import (
     Subprotocol,
     Tagged,
 )
-from gateway.runtime.mux import FRAME_MS, FRAME_MS_SHARED, FRAME_MS_UNPACED, Verdict
+from gateway.runtime.mux import FRAME_MS, FRAME_MS_SHARED, FRAME_MS_UNPACED
+from gateway.runtime.wire import Verdict
 from tests.audio.listening import delay_of, format_of
 from tests.support.checkout import ROOT
 from tests.support.documents import Row, in_words, named, table
@@ -156,10 +157,16 @@ def test_every_client_message_has_its_heading() -> None:
     for kind, message in MESSAGES.items():
         assert f"\n#### {kind}\n" in TEXT
         more = set(message.__struct_fields__) - {*Addressed.__struct_fields__}
-        assert more in (set(), {"text"}, {"played_ms"}, set(Parameters.__struct_fields__))
+        assert more in (
+            set(),
+            {"text"},
+            {"played_ms"},
+            {"token", "contexts"},
+            set(Parameters.__struct_fields__),
+        )
     assert (
         rows("Client messages")["type"]["meaning"]
-        == "`configure`, `text`, `flush`, `clear`, `end` or `ping`."
+        == "`configure`, `text`, `flush`, `clear`, `end`, `ping` or `resume`."
     )
 
 

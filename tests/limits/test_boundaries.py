@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import pytest
 
 from gateway.core.limits import Limits
-from gateway.runtime.mux import Verdict
+from gateway.runtime.wire import Verdict
 from tests.fronts.peers import TEXT, frame, http_client, raw_peer
 from tests.support.checkout import ROOT
 from tests.support.memory import memory_house, memory_socket
@@ -51,6 +51,12 @@ BORDERS = {
     "send_stall_ms": "runtime/test_mux_bounds.py",
     "body_read_ms": f"{GUARD}::test_so_is_a_body",
     "keep_alive_ms": "fronts/test_events.py",
+    "resume_window_ms": "runtime/test_resume.py",
+    "resume_ring_bytes": "runtime/test_resume.py",
+    "resume_rings_bytes_max": "runtime/test_resume.py",
+    "sessions_parked_max": "runtime/test_resume.py",
+    "lost_text_ms": "runtime/test_resume.py",
+    "lost_text_chars_max": "runtime/test_resume.py",
     "send_buffer_bytes": "guard/test_slow_readers.py",
     "connections_max": f"{HERE}::test_connections",
     "sockets_max": f"{HERE}::test_sockets",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.planting import Planted
 
 RUNTIME_TESTS = ("tests/runtime",)
+RESUME_TESTS = ("tests/runtime/test_resume.py",)
 ENCODER_TESTS = ("tests/audio",)
 ENGINE_TESTS = ("tests/engines/test_espeak_faults.py",)
 
@@ -77,8 +78,8 @@ BUGS = (
         "place-never-given-back",
         "contexts that were open when the peer went stay counted",
         "gateway/runtime/mux.py",
-        "            for _ in self._contexts:\n                self._house.admission.close_context()\n",
-        "            pass\n",
+        "        for _ in self._contexts:\n            self._house.admission.close_context()\n",
+        "        pass\n",
         RUNTIME_TESTS,
     ),
     Planted(
@@ -160,6 +161,54 @@ BUGS = (
         "            notes_known, pcm_known = notes_done, pcm_done\n",
         "            notes_known, pcm_known = 0, 0\n",
         ENGINE_TESTS,
+    ),
+    Planted(
+        "resume-forgets-the-half-heard",
+        "PCM that was got in part is told again as a whole",
+        "gateway/runtime/mux.py",
+        "            cut = self._conversation.from_sample if is_pcm else None\n",
+        "            cut = None\n",
+        RESUME_TESTS,
+    ),
+    Planted(
+        "resume-twice",
+        "a token stays good after it was used",
+        "gateway/runtime/mux.py",
+        "        self._house.lobby.withdraw(resume.token)\n",
+        "",
+        RESUME_TESTS,
+    ),
+    Planted(
+        "resume-of-others",
+        "a token is good for everybody",
+        "gateway/runtime/lobby.py",
+        "    return hmac.compare_digest(one.encode(), other.encode())\n",
+        "    return True\n",
+        RESUME_TESTS,
+    ),
+    Planted(
+        "ring-never-given-back",
+        "the bytes of a ring stay counted when its session is over",
+        "gateway/runtime/ring.py",
+        "        self._account(-self._bytes)\n        self._told.clear()\n",
+        "        self._told.clear()\n",
+        RESUME_TESTS,
+    ),
+    Planted(
+        "event-lost-at-break",
+        "a writer that is pulling an event when the connection breaks is stopped there",
+        "gateway/runtime/mux.py",
+        "            if self._is_sending:\n                writer.cancel()\n",
+        "            writer.cancel()\n",
+        RESUME_TESTS,
+    ),
+    Planted(
+        "clear-after-resume",
+        "what was missed is told again although a clear came",
+        "gateway/runtime/mux.py",
+        "told for told in self._retold if told.end is None or told.context != said.context",
+        "told for told in self._retold",
+        RESUME_TESTS,
     ),
     Planted(
         "newcomer-as-download",

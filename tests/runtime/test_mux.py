@@ -15,7 +15,7 @@ from gateway.dialects.native import AudioForm
 from gateway.engines.base import EngineInfo
 from gateway.engines.chaos import ChaosEngine, Delay, Fail, Hang
 from gateway.engines.tone import ToneEngine
-from gateway.runtime.mux import Verdict
+from gateway.runtime.wire import Verdict
 from tests.support.memory import MemorySocket, memory_house, memory_socket
 from tests.support.server import AudioFrame, Message
 

@@ -17,7 +17,7 @@ from gateway.engines.tone import ToneEngine
 from gateway.runtime.admission import Admission
 from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
-from gateway.runtime.mux import Verdict
+from gateway.runtime.wire import Verdict
 from tests.support.memory import memory_house, memory_socket
 from tests.support.server import Message
 

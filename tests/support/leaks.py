@@ -26,6 +26,8 @@ class Held(msgspec.Struct, frozen=True):
     processes: int
     connections: int
     contexts: int
+    parked: int
+    ring_bytes: int
 
 
 def held(house: House) -> Held:
@@ -37,6 +39,8 @@ def held(house: House) -> Held:
         processes=len(descendants()),
         connections=house.admission.connections,
         contexts=house.admission.contexts,
+        parked=house.lobby.parked,
+        ring_bytes=house.lobby.rings.bytes,
     )
 
 

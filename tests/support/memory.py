@@ -20,8 +20,9 @@ from gateway.engines.tone import ToneEngine
 from gateway.runtime.admission import Admission
 from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
-from gateway.runtime.mux import Mux, Verdict
+from gateway.runtime.mux import ANYBODY, Mux
 from gateway.runtime.turns import new_turns
+from gateway.runtime.wire import Verdict, Wire
 from tests.support.server import SpeechSocket
 
 FRAMES_MAX = 100_000
@@ -38,7 +39,7 @@ async def memory_house(
         engines = {"tone": engines or ToneEngine()}
     config = msgspec.structs.replace(
         Config(),
-        limits=msgspec.structs.replace(Limits(), **limit_changes),
+        limits=msgspec.structs.replace(Limits(resume_window_ms=0), **limit_changes),
         models={name: ModelConfig(engine="tone") for name in engines},
         default_model=next(iter(engines)),
     )
@@ -69,6 +70,7 @@ class MemoryConnection:
     """Both ends of a connection. The server's `give` waits while the client has left `unread_max` messages unread."""
 
     def __init__(self, unread_max: int) -> None:
+        self.is_broken = False
         self._to_server, self._at_server = anyio.create_memory_object_stream[Frame](FRAMES_MAX)
         self._to_client, self._at_client = anyio.create_memory_object_stream[Frame](unread_max)
 
@@ -84,6 +86,11 @@ class MemoryConnection:
     def all_heard(self) -> bool:
         """Whether the server has taken everything that the client said."""
         return not self._to_server.statistics().current_buffer_used
+
+    def break_off(self) -> None:
+        """The client is gone without a word, and what it has not read is lost."""
+        self.is_broken = True
+        self.leave()
 
     def leave(self) -> None:
         """The client is gone: the server's `take` gives None, and `give` raises, as sockets do. Fine twice."""
@@ -117,6 +124,7 @@ class MemorySocket(SpeechSocket):
         super().__init__(connection)
         self._memory = connection
         self.leave = connection.leave
+        self.break_off = connection.break_off
         self.verdict = verdict
 
     @property
@@ -132,14 +140,16 @@ async def memory_socket(
     form: AudioForm = AudioForm.BINARY,
     unread_max: int = FRAMES_MAX,
     owner: str = "",
+    principal: str = ANYBODY,
 ) -> AsyncIterator[MemorySocket]:
     """Connect to a mux, and leave at the end of the block. `ready` is the first message to receive."""
     connection = MemoryConnection(unread_max)
 
     async def serve() -> Verdict:
         try:
-            return await Mux(house, NativeConversation(form), "memory", owner=owner).run(
-                connection.take, connection.give
+            mux = Mux(house, NativeConversation(form), "memory", owner=owner, principal=principal)
+            return await mux.run(
+                Wire(connection.take, connection.give, lambda: not connection.is_broken)
             )
         finally:
             connection.close()

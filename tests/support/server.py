@@ -24,7 +24,9 @@ Message = dict[str, object]
 
 
 def tone_config(**limit_changes: int) -> Config:
-    """Only the tone engine, which needs no process. `limit_changes` are keys of `[limits]`."""
+    """Only the tone engine, which needs no process. `limit_changes` are keys of `[limits]`.
+
+    Broken connections are not waited for, unless a `resume_window_ms` is named."""
     return _config("tone", limit_changes)
 
 
@@ -38,7 +40,7 @@ def _config(model: str, limit_changes: dict[str, int]) -> Config:
     return msgspec.structs.replace(
         every,
         server=ServerConfig(port=0),
-        limits=msgspec.structs.replace(Limits(), **limit_changes),
+        limits=msgspec.structs.replace(Limits(resume_window_ms=0), **limit_changes),
         models={model: every.models[model]},
         default_model=model,
     )
@@ -137,7 +139,7 @@ class SpeechSocket:
         message: Message | AudioFrame
         if isinstance(raw, bytes):
             message = audio_frame(raw)
-            self._audio[self._names[message.number]] += message.data
+            self._audio[self._names.get(message.number, DEFAULT_CONTEXT)] += message.data
         else:
             message = msgspec.json.decode(raw, type=Message)
             if message["type"] == "started":

@@ -46,7 +46,8 @@ from gateway.engines.base import Engine
 from gateway.engines.chaos import ChaosEngine, Fail
 from gateway.fronts.websocket import SERVICE_RESTART
 from gateway.runtime.house import House
-from gateway.runtime.mux import Mux, Verdict
+from gateway.runtime.mux import Mux
+from gateway.runtime.wire import Verdict, Wire
 from tests.support.memory import MemoryConnection
 from tests.support.pages import Page
 from tests.support.retold import Retold, in_msgpack
@@ -136,7 +137,7 @@ class Transcript:
         settings = msgspec.convert({"sample_rate": RATE, **self.options.tone}, ToneConfig)
         return Config(
             server=ServerConfig(port=0),
-            limits=msgspec.structs.replace(Limits(), **self.options.limits),
+            limits=msgspec.structs.replace(Limits(resume_window_ms=0), **self.options.limits),
             engines=EnginesConfig(tone=settings),
             models={"tone": tone, "plain": plain},
             default_model="tone",
@@ -190,7 +191,9 @@ async def play_in_memory(
         async def serve() -> None:
             conversation = NativeConversation(transcript.options.audio, subprotocol)
             try:
-                verdict = await Mux(house, conversation, "session").run(connection.take, write)
+                verdict = await Mux(house, conversation, "session").run(
+                    Wire(connection.take, write)
+                )
                 if verdict is Verdict.DRAINING:
                     page.close(SERVICE_RESTART, verdict.name.lower())
             finally:

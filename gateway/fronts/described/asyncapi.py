@@ -12,6 +12,7 @@ from gateway.core.events import Timings, Word
 from gateway.core.limits import Limits
 from gateway.core.params import WEBSOCKET_DEFAULTS, Catalog, Parameters
 from gateway.core.resolve import resolve
+from gateway.dialects.base import ResumedContext
 from gateway.dialects.native import (
     AUDIO_HEADER,
     MESSAGES,
@@ -24,6 +25,7 @@ from gateway.dialects.native import (
     FlushedMessage,
     Pong,
     Ready,
+    ResumedMessage,
     SegmentEnd,
     SegmentMessage,
     Started,
@@ -41,6 +43,12 @@ SAID: tuple[Json, ...] = (
     {"type": "clear", "context": "a", "id": "c2", "played_ms": 1250.5},
     {"type": "end", "context": "a", "id": "e1"},
     {"type": "ping", "id": "p1"},
+    {
+        "type": "resume",
+        "token": "nJ0bZx7k",
+        "contexts": [{"context": "a", "samples": 30_870, "messages": 6}],
+        "id": "r1",
+    },
 )
 """An example of each client message."""
 
@@ -65,6 +73,12 @@ def heard(catalog: Catalog, limits: Limits) -> tuple[Tagged, ...]:
         WarningMessage("field_ignored", "text has no field 'txt'", "a", "txt"),
         ErrorMessage("context_unknown", "there is no context 'b'", False, "b"),
         Pong("p1"),
+        ResumedMessage(
+            "req_1f2e3d4c5b6a798887766554",
+            "Zx7knJ0b",
+            (ResumedContext("a", 30_870, 6, 3, 20),),
+            "r1",
+        ),
         DrainingMessage(10_000),
     )
 

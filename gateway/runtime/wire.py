@@ -1,0 +1,51 @@
+"""What carries the messages of a connection, and how it came to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from gateway.dialects.base import Frame
+
+
+class Verdict(Enum):
+    """How a connection came to its end."""
+
+    PEER_GONE = auto()
+    REPLIES_UNREAD = auto()
+    """The client sends but does not read the answers."""
+    SEND_STALLED = auto()
+    """The client takes no bytes."""
+    FIRST_MESSAGE_LATE = auto()
+    """The client has said nothing since it came."""
+    IDLE = auto()
+    """The client has said nothing for long, and no context is open."""
+    RESUMED_ELSEWHERE = auto()
+    """The client has come back over another connection."""
+    DRAINING = auto()
+    """The server is going away."""
+
+
+def _future() -> asyncio.Future[Verdict]:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(eq=False, slots=True)
+class Wire:
+    """One socket, as the mux sees it. `receive` gives None when the peer is gone; `send` raises OSError then.
+
+    `said_goodbye` tells whether the peer closed it on purpose; `hang_up` closes it from our side."""
+
+    receive: Callable[[], Awaitable[Frame | None]]
+    send: Callable[[Frame], Awaitable[None]]
+    said_goodbye: Callable[[], bool] = lambda: True
+    hang_up: Callable[[Verdict], Coroutine[None, None, None]] | None = None
+    over: asyncio.Future[Verdict] = field(default_factory=_future)
+    """Set when it is no longer used."""
+
+    def end(self, verdict: Verdict) -> None:
+        """It is no longer used. The first call counts."""
+        if not self.over.done():
+            self.over.set_result(verdict)

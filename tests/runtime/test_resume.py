@@ -1,0 +1,425 @@
+"""Connections that break and come back: nothing is lost, nothing is told twice, and nothing is left of those that stay
+away."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from gateway.dialects.native import DEFAULT_CONTEXT, AudioForm
+from gateway.runtime.house import House
+from gateway.runtime.wire import Verdict
+from tests.support.memory import MemorySocket, memory_house, memory_socket
+from tests.support.server import AudioFrame, Message
+
+pytestmark = pytest.mark.virtual_time
+
+WINDOW_MS = 30_000
+TEXT = "The flight leaves at nine, so there is time for dinner. Shall I book a table for two? "
+MORE = "And another thing."
+LONG = TEXT * 20
+UNPACED: Message = {"type": "configure", "lead_ms": None, "timestamps": True}
+SAID: tuple[Message, ...] = (
+    UNPACED,
+    {"type": "text", "text": TEXT},
+    {"type": "flush", "id": "f1"},
+    {"type": "text", "text": MORE},
+    {"type": "end", "id": "e1"},
+)
+
+
+def told(messages: list[Message]) -> list[Message]:
+    """The messages, with the words of a segment in one, because how they are split is not promised."""
+    found: list[Message] = []
+    words: dict[object, list[object]] = {}
+    for message in messages:
+        if message["type"] == "words":
+            words.setdefault(message["segment"], []).append(message["words"])
+        else:
+            found.append(message)
+    joined = {
+        str(segment): [word for part in parts for word in part]  # type: ignore[attr-defined]
+        for segment, parts in words.items()
+    }
+    return [*found, dict(joined)]
+
+
+class Listener:
+    """A client that comes back: what it got over all its connections, and how far it has come."""
+
+    def __init__(self, said: tuple[Message, ...] = SAID, *, count_frames: bool = False) -> None:
+        self.said = said
+        self.count_frames = count_frames
+        self.audio = bytearray()
+        self.messages: list[Message] = []
+        self.samples = 0
+        self.frames = 0
+        self.token = ""
+        self.is_done = False
+
+    async def greet(self, socket: MemorySocket) -> None:
+        """Say what was not heard yet: everything, or what the server has missed."""
+        ready = await socket.receive_until("ready")
+        heard = 0
+        if self.token:
+            await socket.send(self.resume())
+            answer = await socket.receive()
+            assert isinstance(answer, dict)
+            if answer["type"] == "resumed":
+                ready = answer
+                for context in answer["contexts"]:  # type: ignore[attr-defined]
+                    heard = context["heard"]
+            else:
+                # The server had not heard of any context: there is nothing to go on with.
+                assert (answer["code"], answer["lost"], self.messages) == ("resume_expired", [], [])
+        self.token = str(ready["resume_token"])
+        await socket.send(*self.said[heard:])
+
+    async def listen(self, socket: MemorySocket, count: int | None = None) -> None:
+        """So many messages, or all up to the end of the context."""
+        while not self.is_done and (count is None or count > 0):
+            self.take(await socket.receive())
+            count = None if count is None else count - 1
+
+    def take(self, message: Message | AudioFrame) -> None:
+        if isinstance(message, AudioFrame):
+            assert message.sample_start == self.samples, "no gap, and nothing twice"
+            self.samples += message.sample_count
+            self.frames = message.sequence + 1
+            self.audio += message.data
+        else:
+            self.messages.append({k: v for k, v in message.items() if k != "timings"})
+            self.is_done = message["type"] == "ended"
+
+    def resume(self, **changes: object) -> Message:
+        position: Message = {"samples": self.samples, "messages": len(self.messages)}
+        if self.count_frames:
+            position["frames"] = self.frames
+        position |= changes
+        return {"type": "resume", "token": self.token, "contexts": [position]}
+
+
+async def uncut(house: House, said: tuple[Message, ...] = SAID) -> Listener:
+    listener = Listener(said)
+    async with memory_socket(house) as socket:
+        await listener.greet(socket)
+        await listener.listen(socket)
+    return listener
+
+
+@asynccontextmanager
+async def waiting_house(**limits: int) -> AsyncIterator[House]:
+    """A house that waits for broken connections. In the end nothing may be left of any."""
+    async with memory_house(None, **{"resume_window_ms": WINDOW_MS, **limits}) as house:
+        yield house
+        await asyncio.sleep(WINDOW_MS / 1_000 + 1)
+        assert nothing_is_left(house)
+
+
+def nothing_is_left(house: House) -> bool:
+    lobby, admission = house.lobby, house.admission
+    return not (lobby.parked or lobby.rings.bytes or admission.connections or admission.contexts)
+
+
+class Breaking:
+    """Connections that break while their servers go on, in tasks of their own."""
+
+    def __init__(self, house: House, tasks: asyncio.TaskGroup) -> None:
+        self._house = house
+        self._tasks = tasks
+
+    async def after(self, count: int, listener: Listener, *, unread_s: float = 0) -> None:
+        """Connect, take so many messages, leave what comes for `unread_s` unread, break, and wait until the server has noticed."""
+        broken = asyncio.Event()
+
+        async def connect() -> None:
+            async with memory_socket(self._house) as socket:
+                await listener.greet(socket)
+                await listener.listen(socket, count)
+                await asyncio.sleep(unread_s)
+                if not listener.is_done:
+                    socket.break_off()
+                broken.set()
+
+        self._tasks.create_task(connect())
+        await broken.wait()
+        await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def breaking(**limits: int) -> AsyncIterator[tuple[House, Breaking]]:
+    async with waiting_house(**limits) as house, asyncio.TaskGroup() as tasks:
+        yield house, Breaking(house, tasks)
+
+
+async def answer_to(house: House, said: Message, principal: str = "local") -> Message:
+    """What somebody is told who says this on a connection of its own."""
+    async with memory_socket(house, principal=principal) as socket:
+        await socket.receive_until("ready")
+        await socket.send(said)
+        answer = await socket.receive()
+        assert isinstance(answer, dict)
+        return answer
+
+
+async def first_audio(socket: MemorySocket) -> tuple[int, bytes]:
+    """Where the next audio begins, and its bytes."""
+    while True:
+        message = await socket.receive()
+        if isinstance(message, AudioFrame):
+            return message.sample_start, message.data
+        if message["type"] == "audio":
+            return int(str(message["sample_start"])), b64decode(str(message["data"]))
+
+
+class TestNothingIsLost:
+    @pytest.mark.parametrize("seed", range(20))
+    async def test_wherever_it_breaks_however_often(self, seed: int) -> None:
+        chance = random.Random(seed)
+        async with breaking() as (house, connection):
+            whole = await uncut(house)
+            listener = Listener()
+            while not listener.is_done:
+                await connection.after(chance.randint(0, 6), listener)
+                await asyncio.sleep(chance.choice([0, 0.5, 5]))
+            assert listener.audio == whole.audio
+            assert told(listener.messages) == told(whole.messages)
+
+    async def test_nor_of_a_paced_context(self) -> None:
+        said: tuple[Message, ...] = ({"type": "text", "text": LONG}, {"type": "end"})
+        async with breaking() as (house, connection):
+            whole = await uncut(house, said)
+            listener = Listener(said)
+            while not listener.is_done:
+                await connection.after(20, listener)
+            assert listener.audio == whole.audio
+
+    async def test_a_client_need_not_count_messages(self) -> None:
+        async with breaking() as (house, connection):
+            whole = await uncut(house)
+            listener = Listener()
+            await connection.after(9, listener)
+            async with memory_socket(house) as socket:
+                await socket.receive_until("ready")
+                at = listener.samples
+                resume = listener.resume(messages=None)
+                await socket.send(resume)
+                resumed = await socket.receive_until("resumed")
+                listener.token = str(resumed["resume_token"])
+                await socket.send(*SAID[resumed["contexts"][0]["heard"] :])  # type: ignore[index]
+                before = len(listener.messages)
+                await listener.listen(socket)
+            assert listener.audio == whole.audio
+            again = listener.messages[before:]
+            missed = whole.messages[before:]
+            assert again[-len(missed) :] == missed
+            positions = {m.get("sample_start", m.get("sample_end")) for m in again[: -len(missed)]}
+            assert positions <= {at, None}, "told again is what stands where the client stood"
+
+    @pytest.mark.parametrize("form", AudioForm)
+    async def test_pcm_goes_on_at_the_very_sample(self, form: AudioForm) -> None:
+        async with waiting_house() as house, asyncio.TaskGroup() as tasks:
+            whole = await uncut(house)
+            token: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+            async def first() -> None:
+                async with memory_socket(house, form=form) as socket:
+                    ready = await socket.receive_until("ready")
+                    await socket.send(*SAID)
+                    await socket.receive_until("segment_end")
+                    socket.break_off()
+                    token.set_result(ready["resume_token"])
+
+            tasks.create_task(first())
+            resume = {"type": "resume", "token": await token, "contexts": [{"samples": 1_001}]}
+            other = AudioForm.BINARY if form is AudioForm.BASE64 else AudioForm.BASE64
+            async with memory_socket(house, form=other) as socket:
+                await socket.send(resume)
+                error = await socket.receive_until("error")
+                assert (error["code"], error["field"]) == ("invalid_value", "audio")
+            async with memory_socket(house, form=form) as socket:
+                await socket.send(resume)
+                start, data = await first_audio(socket)
+                assert start == 1_001
+                assert data == whole.audio[2_002 : 2_002 + len(data)]
+
+    @pytest.mark.parametrize("codec", ["mp3", "wav"])
+    async def test_of_another_codec_frames_are_counted(self, codec: str) -> None:
+        said: tuple[Message, ...] = (
+            {**UNPACED, "format": {"codec": codec}},
+            {"type": "text", "text": TEXT},
+            {"type": "end"},
+        )
+        async with breaking() as (house, connection):
+            whole = await uncut(house, said)
+            listener = Listener(said, count_frames=True)
+            while not listener.is_done:
+                await connection.after(3, listener, unread_s=0.5)
+            assert listener.audio == whole.audio
+
+    async def test_who_comes_back_before_the_break_was_noticed_goes_on(self) -> None:
+        async with waiting_house() as house:
+            whole = await uncut(house)
+            listener = Listener()
+            async with memory_socket(house) as first, memory_socket(house) as second:
+                await listener.greet(first)
+                await listener.listen(first, 7)
+                await listener.greet(second)
+                await listener.listen(second)
+                assert await first.verdict is Verdict.RESUMED_ELSEWHERE
+            assert listener.audio == whole.audio
+            assert told(listener.messages) == told(whole.messages)
+
+    async def test_a_clear_after_coming_back_takes_the_old_audio(self) -> None:
+        async with breaking() as (house, connection):
+            listener = Listener((UNPACED, {"type": "text", "text": LONG}, {"type": "flush"}))
+            await connection.after(3, listener)
+            async with memory_socket(house) as socket:
+                await socket.send(listener.resume(), {"type": "clear", "id": "c"})
+                cleared = await socket.receive_until("cleared")
+                assert cleared["id"] == "c"
+                await socket.send({"type": "text", "text": MORE}, {"type": "end"})
+                while True:
+                    message = await socket.receive()
+                    if isinstance(message, AudioFrame):
+                        assert message.sample_start >= int(str(cleared["sample_end"]))
+                    elif message["type"] == "ended":
+                        break
+
+
+class TestTokens:
+    async def test_are_good_once_and_for_their_owner_only(self) -> None:
+        async with breaking() as (house, connection):
+            listener = Listener()
+            await connection.after(5, listener)
+            unknown = await answer_to(house, {"type": "resume", "token": "x"})
+            assert unknown["code"] == "not_found"
+            resume = listener.resume()
+            assert await answer_to(house, resume, principal="somebody else") == unknown
+            assert (await answer_to(house, resume))["type"] == "resumed"
+            assert await answer_to(house, resume) == unknown
+
+    async def test_come_first(self) -> None:
+        async with waiting_house() as house, memory_socket(house) as socket:
+            ready = await socket.receive_until("ready")
+            own = {"type": "resume", "token": ready["resume_token"], "id": "r"}
+            await socket.send(own)
+            assert (await socket.receive_until("error", id="r"))["code"] == "not_found"
+            await socket.send({"type": "text", "text": "Hello."}, own)
+            assert (await socket.receive_until("error", id="r"))["code"] == "invalid_message"
+
+    async def test_are_not_given_where_nobody_is_waited_for(self) -> None:
+        async with memory_house(resume_window_ms=0) as house, memory_socket(house) as socket:
+            assert "resume_token" not in await socket.receive_until("ready")
+
+    async def test_whoever_says_goodbye_is_not_waited_for(self) -> None:
+        async with memory_house(resume_window_ms=WINDOW_MS) as house:
+            async with memory_socket(house) as socket:
+                ready = await socket.receive_until("ready")
+                await socket.send({"type": "text", "text": LONG})
+                await socket.receive_until("segment")
+                socket.leave()
+            assert nothing_is_left(house)
+            resume = {"type": "resume", "token": ready["resume_token"]}
+            assert (await answer_to(house, resume))["code"] == "not_found"
+
+
+class TestBounds:
+    async def test_what_is_no_longer_kept_is_said_and_the_rest_can_be_had(self) -> None:
+        async with breaking(resume_ring_bytes=65_536) as (house, connection):
+            said: tuple[Message, ...] = (UNPACED, {"type": "text", "text": LONG}, {"type": "flush"})
+            listener = Listener(said)
+            await connection.after(4, listener, unread_s=1)
+            gone = await answer_to(house, listener.resume())
+            assert gone["code"] == "resume_gone"
+            oldest = int(str(gone["allowed"]).removeprefix("at least "))
+            assert oldest > listener.samples
+            too_much = await answer_to(house, listener.resume(samples=2**40))
+            assert too_much["code"] == "invalid_value"
+            assert (await answer_to(house, listener.resume(samples=oldest - 1)))[
+                "code"
+            ] == "resume_gone"
+            resume = listener.resume(samples=oldest, messages=None)
+            assert (await answer_to(house, resume))["type"] == "resumed"
+
+    async def test_all_rings_together_are_bounded(self) -> None:
+        async with breaking(resume_rings_bytes_max=100_000) as (house, connection):
+            for _ in range(4):
+                said: tuple[Message, ...] = (UNPACED, {"type": "text", "text": LONG})
+                await connection.after(6, Listener(said))
+                assert house.lobby.rings.bytes <= 100_000
+
+    async def test_nothing_is_made_for_who_is_away(self) -> None:
+        """But what was begun, up to the bounds that hold for everybody."""
+        async with breaking(audio_ahead_ms=1_000) as (house, connection):
+            listener = Listener(({"type": "text", "text": LONG}, {"type": "flush"}))
+            await connection.after(4, listener)
+            await asyncio.sleep(5)
+            made = house.metrics.registry.get_sample_value(
+                "gateway_audio_made_seconds_total", {"model": "tone"}
+            )
+            await asyncio.sleep(20)
+            assert made == house.metrics.registry.get_sample_value(
+                "gateway_audio_made_seconds_total", {"model": "tone"}
+            )
+            assert house.admission.contexts == 1, "its place is kept"
+
+    async def test_who_has_waited_longest_gives_way(self) -> None:
+        async with breaking(sessions_parked_max=2) as (house, connection):
+            said: tuple[Message, ...] = (UNPACED, {"type": "text", "text": LONG}, {"type": "flush"})
+            listeners = [Listener(said) for _ in range(3)]
+            for listener in listeners:
+                await connection.after(4, listener)
+            assert house.lobby.parked == 2
+            answers = [await answer_to(house, each.resume(samples=0)) for each in listeners]
+            assert answers[0]["code"] == "resume_expired"
+            assert [answer["type"] for answer in answers[1:]] == ["resumed", "resumed"]
+
+
+def lost_in(answer: Message) -> list[dict[str, Any]]:
+    """The contexts that an error says are lost."""
+    lost = answer["lost"]
+    assert isinstance(lost, list)
+    return lost
+
+
+class TestTooLate:
+    async def test_what_was_not_spoken_is_named(self) -> None:
+        async with breaking() as (house, connection):
+            listener = Listener(({"type": "text", "text": LONG},))
+            await connection.after(12, listener)
+            await asyncio.sleep(WINDOW_MS / 1_000 + 0.1)
+            assert nothing_is_left(house)
+            answer = await answer_to(house, {**listener.resume(), "id": "r"})
+            assert (answer["code"], answer["id"]) == ("resume_expired", "r")
+            (lost,) = lost_in(answer)
+            assert lost["context"] == DEFAULT_CONTEXT
+            assert lost["text_start"] == 0
+            assert lost["spoken"] + lost["unspoken"] == LONG
+            assert lost["spoken"], "something was"
+            assert len(lost["unspoken"]) > len(LONG) / 2
+            # It can be asked again, by who got less, too.
+            (less,) = lost_in(await answer_to(house, listener.resume(samples=0)))
+            assert (less["spoken"], less["unspoken"]) == ("", LONG)
+
+    async def test_it_is_forgotten_in_time(self) -> None:
+        async with breaking(lost_text_ms=10_000) as (house, connection):
+            listener = Listener(({"type": "text", "text": LONG},))
+            await connection.after(12, listener)
+            await asyncio.sleep(WINDOW_MS / 1_000 + 10.1)
+            assert (await answer_to(house, listener.resume()))["code"] == "not_found"
+
+    async def test_and_the_oldest_before_there_is_too_much(self) -> None:
+        async with breaking(lost_text_chars_max=len(LONG) * 2) as (house, connection):
+            listeners = [Listener(({"type": "text", "text": LONG},)) for _ in range(2)]
+            for listener in listeners:
+                await connection.after(12, listener)
+            await asyncio.sleep(WINDOW_MS / 1_000 + 0.1)
+            answers = [await answer_to(house, listener.resume()) for listener in listeners]
+            assert [answer["code"] for answer in answers] == ["not_found", "resume_expired"]

@@ -192,6 +192,11 @@ class TestStream:
         assert answer.status_code == 200
         assert len(answer.headers["x-ignored-fields"]) < 1_000
 
+    async def test_the_server_names_the_request(self, client: httpx.AsyncClient) -> None:
+        asked = {"text": "Hello."}
+        answer = await client.post("/v1/speech", json=asked, headers={"x-request-id": "mine"})
+        assert re.fullmatch(r"req_[0-9a-f]{24}", answer.headers["x-request-id"])
+
 
 class TestWholeFile:
     async def test_sizes_are_exact(self, client: httpx.AsyncClient) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tests.mutants import cleanup, compare, load, results, segmenter, session, shell
+from tests.mutants import cleanup, compare, forms, load, results, segmenter, session, shell
 
 PLANTED = (
     *session.BUGS,
     *segmenter.BUGS,
     *cleanup.BUGS,
     *shell.BUGS,
+    *forms.BUGS,
     *compare.BUGS,
     *results.BUGS,
     *load.BUGS,

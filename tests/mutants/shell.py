@@ -150,8 +150,8 @@ BUGS = (
         "farm-first-come",
         "encoding jobs run in the order in which they came",
         "gateway/audio/farm.py",
-        "        job = _Job(deadline, next(self._arrivals), work, result)\n",
-        "        job = _Job(0.0, next(self._arrivals), work, result)\n",
+        "self._line.push(_Job(work, result), deadline, owner",
+        "self._line.push(_Job(work, result), 0.0, owner",
         ENCODER_TESTS,
     ),
     Planted(

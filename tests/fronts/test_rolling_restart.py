@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import signal
-import socket
-from asyncio.subprocess import DEVNULL
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 
 import httpx
 import pytest
@@ -17,49 +13,22 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol as Offer
 
 from gateway.dialects.native import Subprotocol
-from tests.support.checkout import ROOT
 from tests.support.leaks import LOOK_AGAIN_S, until
 from tests.support.process import ENDS_WITHIN_S, GatewayProcess, gateway_process
+from tests.support.proxies import free_port, missing, running
 from tests.support.server import SpeechSocket
 
 pytestmark = [
     pytest.mark.socket,
     pytest.mark.slow,
-    pytest.mark.skipif(
-        shutil.which("haproxy") is None,
-        reason="haproxy is not installed (Debian's package haproxy has it)",
-    ),
+    pytest.mark.skipif(missing("haproxy") != "", reason=missing("haproxy")),
 ]
 
+HAPROXY = ("haproxy", "-db", "-f", "config/haproxy.cfg")
 TEXT = "Whoever hears this to its end has lost nothing."
 HTTP_CLIENTS, WEBSOCKET_CLIENTS = 4, 4
 ROUNDS_BETWEEN = 8
 """Answers that each kind of client gets between two restarts, at least."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@asynccontextmanager
-async def haproxy(**addresses: str) -> AsyncIterator[None]:
-    """HAProxy with config/haproxy.cfg."""
-    process = await asyncio.create_subprocess_exec(
-        "haproxy",
-        *("-db", "-f", "config/haproxy.cfg"),
-        cwd=ROOT,
-        env=os.environ | addresses,
-        stdout=DEVNULL,
-        stderr=DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 class Load:
@@ -121,8 +90,9 @@ async def test_no_request_is_lost() -> None:
         return gateway_process("--port", str(ports[name]), ENGINES__TONE__REALTIME_FACTOR="0.02")
 
     async with AsyncExitStack() as stack:
-        running = {name: await stack.enter_async_context(start(name)) for name in ports}
-        await stack.enter_async_context(haproxy(LISTEN=f"127.0.0.1:{front}", **addresses))
+        replicas = {name: await stack.enter_async_context(start(name)) for name in ports}
+        addresses["LISTEN"] = f"127.0.0.1:{front}"
+        await stack.enter_async_context(running(HAPROXY, addresses))
         load = Load(f"http://127.0.0.1:{front}")
         await reachable(load.base_url)
         async with asyncio.TaskGroup() as tasks:
@@ -130,12 +100,12 @@ async def test_no_request_is_lost() -> None:
             clients += [tasks.create_task(load.converse()) for _ in range(WEBSOCKET_CLIENTS)]
             for name in ports:
                 await until(load.more())
-                running[name].signal(signal.SIGTERM)
-                assert await running[name].ended() == 0
+                replicas[name].signal(signal.SIGTERM)
+                assert await replicas[name].ended() == 0
                 await until(load.more())
-                running[name] = await stack.enter_async_context(start(name))
+                replicas[name] = await stack.enter_async_context(start(name))
                 # Before the next one goes, the proxy must have seen that this one is back.
-                await in_use(running[name])
+                await in_use(replicas[name])
             await until(load.more())
             for client in clients:
                 client.cancel()

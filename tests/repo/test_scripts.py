@@ -20,6 +20,7 @@ TOOLS = [
     "sh",
     "basename",
     "cat",
+    "chmod",
     "cksum",
     "cp",
     "dirname",
@@ -28,6 +29,7 @@ TOOLS = [
     "id",
     "mkdir",
     "readlink",
+    "rm",
 ]
 
 PYTHON = """#!/bin/sh
@@ -222,23 +224,29 @@ def test_test_with_arguments_only_runs_pytest(checkout: Checkout) -> None:
 
 def test_ci_installs_what_is_missing_where_it_may(checkout: Checkout) -> None:
     checkout.add_tool("id", "#!/bin/sh\necho 0\n")
-    checkout.add_tool("apt-get", '#!/bin/sh\necho "apt-get $*" >>"$CALLS"\n')
-    checkout.add_tool("ffmpeg", "#!/bin/sh\n")
-    assert checkout.sh(".ci/run")[0] == 0
-    (install,) = [call for call in checkout.calls if call.startswith("apt-get install")]
-    assert install.endswith(
-        " chromium espeak-ng haproxy festival slowhttptest nodejs node-ws festvox-kallpc16k"
+    checkout.add_tool(
+        "apt-get", '#!/bin/sh\necho "apt-get $*" >>"$CALLS"\n[ ! -x policy ] || echo no services\n'
     )
+    checkout.add_tool("ffmpeg", "#!/bin/sh\n")
+    status, said = checkout.sh(".ci/run", POLICY_RC_D="policy")
+    assert status == 0
+    (install,) = [call for call in checkout.calls if call.startswith("apt-get install")]
+    packages = "caddy chromium espeak-ng haproxy festival nginx prometheus slowhttptest nodejs"
+    assert install.endswith(f" {packages} node-ws festvox-kallpc16k")
+    assert "no services" in said
+    assert not (checkout.root / "policy").exists()
     assert checkout.calls[-1] == "-m pytest"
 
 
 def test_ci_goes_on_without_what_cannot_be_installed(checkout: Checkout) -> None:
     checkout.add_tool("id", "#!/bin/sh\necho 0\n")
     checkout.add_tool("apt-get", "#!/bin/sh\nexit 100\n")
-    status, said = checkout.sh(".ci/run")
+    status, said = checkout.sh(".ci/run", POLICY_RC_D="policy")
     assert status == 0
     packages = (
-        "chromium espeak-ng ffmpeg haproxy festival slowhttptest nodejs node-ws festvox-kallpc16k"
+        "caddy chromium espeak-ng ffmpeg haproxy festival nginx prometheus slowhttptest nodejs"
     )
+    packages += " node-ws festvox-kallpc16k"
     assert f"without {packages}: their tests are skipped" in said
+    assert not (checkout.root / "policy").exists()
     assert checkout.calls[-1] == "-m pytest"

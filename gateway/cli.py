@@ -1,4 +1,4 @@
-"""The command line: `gateway serve`, `say`, `voices`, `bench`."""
+"""The command line: `gateway serve`, `say`, `voices`, `keys`, `bench`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET
 
 from gateway import __version__
+from gateway.administration import keys_group
 from gateway.bench.extra import bench_extra
 from gateway.bench.sessions.options import load_command
 from gateway.config import Config, ConfigError, load_config
@@ -283,3 +284,4 @@ def diff_command(old: Path, new: Path, margin: float, every: bool, fail_on_worse
 
 
 bench_group.add_command(load_command)
+main.add_command(keys_group)

@@ -77,6 +77,13 @@ class AudioConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Threads that encode; 0 = one per core."""
 
 
+class AccountsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may speak."""
+
+    database: str = ""
+    """SQLite file with the keys; empty = nobody needs one."""
+
+
 Speed = Annotated[float, Meta(ge=0.5, le=5.0)]
 Pitch = Annotated[float, Meta(ge=-12.0, le=12.0)]
 Volume = Annotated[float, Meta(ge=0.0, le=2.0)]
@@ -117,6 +124,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     server: ServerConfig = ServerConfig()
     limits: Limits = Limits()
+    accounts: AccountsConfig = AccountsConfig()
     audio: AudioConfig = AudioConfig()
     engines: EnginesConfig = EnginesConfig()
     default_model: str = "espeak"

@@ -28,6 +28,7 @@ GatewayError
 └── ServerError                        trying again may help when `retryable`
     ├── Overloaded                     overloaded          503  admission refused; `retry_after_ms`
     ├── Draining                       draining            503  the server is going away
+    ├── AccountsUnavailable            accounts_unavailable 503  the database of the accounts cannot be asked
     ├── EngineLost                     engine_lost         503  no worker could be had for the segment
     ├── EngineTimeout                  engine_timeout      504  a worker hung and was killed
     ├── SegmentRejected                segment_rejected    500  this text kills the engine each time
@@ -249,6 +250,12 @@ class Draining(ServerError):
     """The server is going away; another replica will answer."""
 
     code, status, retryable = "draining", 503, True
+
+
+class AccountsUnavailable(ServerError):
+    """The database of the accounts cannot be asked now."""
+
+    code, status, retryable = "accounts_unavailable", 503, True
 
 
 class EngineLost(ServerError):

@@ -61,8 +61,9 @@ _TEXT = (
     *(e.InvalidMessage, e.InvalidValue, e.TextMissing, e.TextTooLong, e.MessageTooLarge),
     *(e.UnknownVoice, e.UnknownModel, e.Unsupported),
 )
+_ACCOUNT = (e.AccountsUnavailable,)
 _SPEECH = (
-    *(*_TEXT, e.NotAcceptable, e.Overloaded, e.Draining),
+    *(*_TEXT, *_ACCOUNT, e.NotAcceptable, e.Overloaded, e.Draining),
     *(e.EngineLost, e.EngineTimeout, e.SegmentRejected, e.EngineFailed),
 )
 _LINES: Json = {

@@ -70,6 +70,7 @@ NOT_IN_A_DIALOGUE = {
     "request_timeout": "an answer to requests that do not come",
     "url_too_long": "an answer to URLs",
     "headers_too_large": "an answer to headers",
+    "accounts_unavailable": "a database that fails: tests/accounts/test_sqlite.py",
     "resume_gone": "needs a connection that breaks: tests/runtime/test_resume.py",
     "resume_expired": "needs one, too",
     "internal": "a bug of ours, which ends the connection",

@@ -1,0 +1,132 @@
+"""The store in a SQLite file: one thread writes, one reads, and other processes may do the same beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from gateway.accounts.migrate import DatabaseUnusable, migrate
+from gateway.accounts.model import KeptKey, KeptToken, Key, Scope
+from gateway.accounts.threads import DatabaseThread, connect
+
+_ADD_KEY = """
+INSERT INTO keys (id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms, digest)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_FIND_KEY = """
+SELECT id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms, digest FROM keys WHERE id = ?
+"""
+_LIST_KEYS = """
+SELECT id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms FROM keys ORDER BY rowid
+"""
+_REVOKE_KEY = """
+UPDATE keys SET revoked_ms = coalesce(revoked_ms, ?) WHERE id = ?
+RETURNING id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms
+"""
+
+
+class SqliteStore:
+    """The store; made by `open_sqlite`. As `Store`."""
+
+    def __init__(self, path: Path) -> None:
+        self._writes = DatabaseThread(path, writes=True)
+        self._reads = DatabaseThread(path, writes=False)
+
+    async def aclose(self) -> None:
+        await self._writes.aclose()
+        await self._reads.aclose()
+
+    async def add_key(self, kept: KeptKey) -> None:
+        key = kept.key
+
+        def work(database: sqlite3.Connection) -> None:
+            try:
+                database.execute(
+                    _ADD_KEY,
+                    (
+                        *(key.id, key.account, key.name, " ".join(key.scopes), key.created_ms),
+                        *(key.expires_ms, key.revoked_ms, key.used_ms, kept.digest),
+                    ),
+                )
+            except sqlite3.IntegrityError:
+                raise ValueError(f"there is a key {key.id} already") from None
+
+        await self._writes.ask(work)
+
+    async def find_key(self, id: str) -> KeptKey | None:
+        def work(database: sqlite3.Connection) -> KeptKey | None:
+            row = database.execute(_FIND_KEY, (id,)).fetchone()
+            return None if row is None else KeptKey(_key(row[:-1]), row[-1])
+
+        return await self._reads.ask(work)
+
+    async def list_keys(self) -> list[Key]:
+        def work(database: sqlite3.Connection) -> list[Key]:
+            return [_key(row) for row in database.execute(_LIST_KEYS)]
+
+        return await self._reads.ask(work)
+
+    async def revoke_key(self, id: str, now_ms: int) -> Key | None:
+        def work(database: sqlite3.Connection) -> Key | None:
+            database.execute("DELETE FROM tokens WHERE key = ?", (id,))
+            row = database.execute(_REVOKE_KEY, (now_ms, id)).fetchone()
+            return None if row is None else _key(row)
+
+        return await self._writes.ask(work)
+
+    async def touch_key(self, id: str, now_ms: int) -> None:
+        def work(database: sqlite3.Connection) -> None:
+            database.execute(
+                "UPDATE keys SET used_ms = max(coalesce(used_ms, 0), ?) WHERE id = ?", (now_ms, id)
+            )
+
+        await self._writes.ask(work)
+
+    async def add_token(self, kept: KeptToken, now_ms: int) -> None:
+        def work(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM tokens WHERE expires_ms <= ?", (now_ms,))
+            database.execute(
+                "INSERT INTO tokens (id, digest, key, expires_ms) VALUES (?, ?, ?, ?)",
+                (kept.id, kept.digest, kept.key, kept.expires_ms),
+            )
+
+        await self._writes.ask(work)
+
+    async def take_token(self, id: str, digest: bytes, now_ms: int) -> str | None:
+        def work(database: sqlite3.Connection) -> str | None:
+            row = database.execute(
+                "DELETE FROM tokens WHERE id = ? AND digest = ? AND expires_ms > ? RETURNING key",
+                (id, digest, now_ms),
+            ).fetchone()
+            return None if row is None else str(row[0])
+
+        return await self._writes.ask(work)
+
+
+def _key(row: tuple[Any, ...]) -> Key:
+    id, account, name, scopes, *times = row
+    return Key(id, account, name, tuple(Scope(scope) for scope in scopes.split()), *times)
+
+
+async def open_sqlite(path: Path) -> SqliteStore:
+    """The store in this file, which is made if it is missing (readable by its owner only) and brought to the newest
+    version. Raises DatabaseUnusable."""
+    try:
+        await asyncio.to_thread(_prepare, path)
+    except OSError as error:
+        raise DatabaseUnusable(f"{path}: {error.strerror}") from None
+    except (sqlite3.Error, DatabaseUnusable) as error:
+        raise DatabaseUnusable(f"{path}: {error}") from None
+    return SqliteStore(path)
+
+
+def _prepare(path: Path) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = connect(path)
+    try:
+        migrate(connection)
+    finally:
+        connection.close()

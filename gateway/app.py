@@ -119,13 +119,15 @@ async def open_house(
         for engine in engines.values():
             stack.push_async_callback(engine.aclose)
             await engine.start()
+        by_arrival = config.server.order == "arrival"
         farm = EncodeFarm(
             threads=config.audio.threads or cores(),
             jobs_pending_max=config.limits.contexts_total_max,
+            by_arrival=by_arrival,
         )
         farm.start()
         stack.push_async_callback(farm.aclose)
-        turns = new_turns(engines)
+        turns = new_turns(engines, by_arrival=by_arrival)
         forecast = Forecast(config.limits, turns, farm, asyncio.get_running_loop().time)
         yield House(
             catalog=build_catalog(config, engines),

@@ -41,6 +41,8 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     allowed_origins: tuple[str, ...] = ()
     """Origins of web pages that may use the gateway, beside its own; `*` = all."""
+    order: Literal["deadline", "arrival"] = "deadline"
+    """Who is next where there are fewer places than people; `arrival` is there to measure what `deadline` is worth."""
     shutdown_ms: Annotated[int, Meta(ge=0, le=600_000)] = 10_000
     """Within this time after SIGTERM the process ends."""
 

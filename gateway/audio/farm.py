@@ -54,13 +54,17 @@ class _Job(Generic[T]):
 class EncodeFarm:
     """`threads` threads that run short blocking jobs by deadline. One per server; call it from its event loop only."""
 
-    def __init__(self, threads: int, *, jobs_pending_max: int = JOBS_PENDING_MAX) -> None:
+    def __init__(
+        self, threads: int, *, jobs_pending_max: int = JOBS_PENDING_MAX, by_arrival: bool = False
+    ) -> None:
         assert threads >= 1
         self._threads_max = threads
         self._jobs_pending_max = jobs_pending_max
         self._threads: list[tuple[threading.Thread, asyncio.Future[None]]] = []
         self._changed = threading.Condition()
-        self._line: FairLine[_Job[Any]] = FairLine(threads)  # guarded by _changed, as is _closing
+        self._line: FairLine[_Job[Any]] = FairLine(
+            threads, by_arrival=by_arrival
+        )  # guarded by _changed, as is _closing
         self._closing = False
 
     @property

@@ -47,10 +47,12 @@ class FairLine(Generic[T]):
     """Those who wait for one of `places`, and how much of these everybody had lately.
 
     How many wait is the caller's to bound. Owners are remembered while they wait, hold a place, or had one lately.
+    `by_arrival`: nothing but the order of arrival counts, so that what the other order is worth can be measured.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, *, by_arrival: bool = False) -> None:
         assert places >= 1
+        self._by_arrival = by_arrival
         self._places = places
         self._arrivals = itertools.count()
         self._owners: dict[str, _Owner[T]] = {}
@@ -64,6 +66,8 @@ class FairLine(Generic[T]):
 
     def push(self, item: T, needed_by: float, owner: str, now: float) -> Ticket[T]:
         """Join the line. `needed_by` is when it will be too late, `math.inf` that it never is."""
+        if self._by_arrival:
+            needed_by, owner = 0.0, ""
         ticket = Ticket(needed_by, next(self._arrivals), owner, item)
         heapq.heappush(self._owner(owner, now).waiting, ticket)
         self._waiting += 1

@@ -57,7 +57,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ping_interval_ms: Millis = 20_000
     """How often the server sends a WebSocket ping."""
     ping_timeout_ms: Millis = 20_000
-    """A ping that is not answered for so long closes the connection."""
+    """A ping that is not answered for so long, after what was sent before it has been played, closes the connection."""
     head_read_ms: Millis = 10_000
     """A connection's first request must have arrived up to its body within this time, a later one from its first byte."""
     next_request_ms: Millis = 15_000

@@ -36,6 +36,8 @@ GOODBYES = {1000, 1005}
 """Close codes of RFC 6455 §7.4.1 and, for 1012, of its registry. Who closes with 1000, or with none (1005), will not come back."""
 CLOSE_MS_MAX = 1_000
 """How long a close frame may take to leave; a peer that does not read never gets it."""
+SPEECH = "speech"
+"""The extension of the scope that holds the `wire`, which knows how long the server's pings may wait behind audio."""
 
 ROUTE = WEBSOCKET_DEFAULTS.route
 
@@ -63,7 +65,7 @@ class SpeechOverWebSocket:
                 await send(
                     {"type": "websocket.accept", "subprotocol": subprotocol, "headers": head}
                 )
-                await self._serve(conversation, request_id, owner_of(scope), receive, send)
+                await self._serve(scope, conversation, request_id, receive, send)
         except GatewayError as error:
             self._house.metrics.refused(ROUTE, error.problem)
             self._ended("refused")
@@ -77,9 +79,9 @@ class SpeechOverWebSocket:
 
     async def _serve(
         self,
+        scope: Scope,
         conversation: NativeConversation,
         request_id: str,
-        owner: str,
         receive: Receive,
         send: Send,
     ) -> None:
@@ -113,7 +115,9 @@ class SpeechOverWebSocket:
 
         try:
             wire = Wire(take, give, lambda: said_goodbye, hang_up)
-            verdict = await Mux(self._house, conversation, request_id, owner=owner).run(wire)
+            scope.setdefault("extensions", {})[SPEECH] = {"wire": wire}
+            mux = Mux(self._house, conversation, request_id, owner=owner_of(scope))
+            verdict = await mux.run(wire)
         except ExceptionGroup:
             # The edge of the connection: whatever a task of it died of, the others never hear of it.
             log.exception("connection_crashed", extra={"request_id": request_id})

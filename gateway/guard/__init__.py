@@ -14,6 +14,7 @@ from gateway.core.limits import Limits
 from gateway.guard.closing import CutsOff
 from gateway.guard.handshake import JudgesHandshakes
 from gateway.guard.messages import BoundsMessages
+from gateway.guard.pings import WaitsForPongs
 from gateway.guard.requests import BoundsRequests
 from gateway.guard.slices import InSlices
 
@@ -22,5 +23,6 @@ def protocols(limits: Limits) -> tuple[type[asyncio.Protocol], type[asyncio.Prot
     """uvicorn's protocols for HTTP and for WebSocket, bounded by these limits."""
     bounds = {"limits": limits}
     http = (InSlices, BoundsRequests, CutsOff, HttpToolsProtocol)
-    websocket = (BoundsMessages, InSlices, JudgesHandshakes, CutsOff, WebSocketsSansIOProtocol)
+    bounded = (BoundsMessages, InSlices, JudgesHandshakes, WaitsForPongs, CutsOff)
+    websocket = (*bounded, WebSocketsSansIOProtocol)
     return type("Http", http, bounds), type("WebSocket", websocket, bounds)

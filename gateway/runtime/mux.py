@@ -199,6 +199,7 @@ class Mux:
         """Until this wire is of no more use. Whatever was pulled and not sent by then is in the rings."""
         limits = self._house.limits
         self._leaving = asyncio.get_running_loop().create_future()
+        wire.played_by = self._played_by
         stall = Stall(limits.send_stall_ms / 1_000, self._played_by)
         silence = Silence(limits, lambda: bool(self._contexts))
         reader = tasks.create_task(self._read(wire, silence, tasks))
@@ -447,13 +448,16 @@ class Mux:
         ended = self._ended.get(said.context)
         if isinstance(intent, Adjust):
             self._open(said.context, intent.parameters, intent.id, tasks)
+            self._forget_ended(said.context)
         elif isinstance(intent, PushText | Flush):
             context = self._open(said.context, Parameters(), None, tasks)
             try:
                 await self._pass_on(context, intent)
             except GatewayError:
                 self._forget(context)
+                context.record.ring.close()
                 raise
+            self._forget_ended(said.context)
         elif isinstance(intent, Clear) and ended is not None:
             self._reply_recalled(ended, intent)
         elif ended is not None:
@@ -485,8 +489,6 @@ class Mux:
         speaker = self._house.new_speaker(
             settings, tasks, self._wake, frame_ms=FRAME_MS, route=route, id=id, owner=self._owner
         )
-        if name in self._ended:
-            self._ended.pop(name).ring.close()
         limits = self._house.limits
         ring = Ring(name, limits.resume_ring_bytes, self._house.lobby.rings)
         if self._token is None:
@@ -500,6 +502,11 @@ class Mux:
         del self._contexts[context.name]
         self._house.admission.close_context()
         self._share()
+
+    def _forget_ended(self, name: str) -> None:
+        """The name has a new context, and its past is not told of any longer."""
+        if (record := self._ended.pop(name, None)) is not None:
+            record.ring.close()
 
     def _close(self, context: _Context) -> None:
         self._forget(context)

@@ -21,14 +21,14 @@ TURN_WEIGHT = 0.1
 class Turns:
     """The places of one engine. How many wait is bounded by the contexts and their lookahead."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, *, by_arrival: bool = False) -> None:
         assert places >= 1
         self.places = places
         self.free = places
         """Places that nobody has."""
         self.turn_s = 0.0
         """How long a turn takes, on the average of the last ones."""
-        self._line: FairLine[asyncio.Future[None]] = FairLine(places)
+        self._line: FairLine[asyncio.Future[None]] = FairLine(places, by_arrival=by_arrival)
 
     @property
     def waiting(self) -> int:
@@ -81,6 +81,9 @@ class Turns:
         self.free += 1
 
 
-def new_turns(engines: Mapping[str, Engine]) -> dict[str, Turns]:
+def new_turns(engines: Mapping[str, Engine], *, by_arrival: bool = False) -> dict[str, Turns]:
     """The places of each engine, one more than it has workers: no worker shall wait until the last order's end is told."""
-    return {name: Turns(engine.info.workers + 1) for name, engine in engines.items()}
+    return {
+        name: Turns(engine.info.workers + 1, by_arrival=by_arrival)
+        for name, engine in engines.items()
+    }

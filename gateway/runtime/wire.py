@@ -42,6 +42,8 @@ class Wire:
     send: Callable[[Frame], Awaitable[None]]
     said_goodbye: Callable[[], bool] = lambda: True
     hang_up: Callable[[Verdict], Coroutine[None, None, None]] | None = None
+    played_by: Callable[[], float | None] = lambda: None
+    """When what was sent will have been played, in loop time; None = nothing was. Set by whoever serves the wire."""
     over: asyncio.Future[Verdict] = field(default_factory=_future)
     """Set when it is no longer used."""
 

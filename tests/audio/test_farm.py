@@ -36,9 +36,12 @@ class Gate:
 
 
 @asynccontextmanager
-async def held_farm(**options: int) -> AsyncIterator[tuple[EncodeFarm, Gate, asyncio.TaskGroup]]:
+async def held_farm(
+    *, jobs_pending_max: int = 100, by_arrival: bool = False
+) -> AsyncIterator[tuple[EncodeFarm, Gate, asyncio.TaskGroup]]:
     """A farm of one thread that is busy with a gate, and a task group to wait in; the gate opens at the end at last."""
-    async with aclosing(EncodeFarm(1, **options)) as farm, asyncio.TaskGroup() as tasks:
+    made = EncodeFarm(1, jobs_pending_max=jobs_pending_max, by_arrival=by_arrival)
+    async with aclosing(made) as farm, asyncio.TaskGroup() as tasks:
         farm.start()
         gate = Gate()
         tasks.create_task(farm.run(0.0, gate))

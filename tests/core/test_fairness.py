@@ -35,6 +35,15 @@ def test_newcomers_then_listeners_then_downloads() -> None:
     assert len(line) == 0
 
 
+def test_by_arrival_nothing_else_counts() -> None:
+    line: FairLine[str] = FairLine(2, by_arrival=True)
+    line.taken("greedy", 0.0, 0.0)
+    wishes = (("download", math.inf, "a"), ("greedy", 9.0, "greedy"), ("newcomer", 0.0, "b"))
+    for name, needed_by, owner in wishes:
+        line.push(name, needed_by, owner, 1.0)
+    assert served(line, 1.0) == ["download", "greedy", "newcomer"]
+
+
 def test_a_crowd_of_one_owner_costs_anothers_newcomer_nothing() -> None:
     line: FairLine[str] = FairLine(2)
     for _ in range(2):

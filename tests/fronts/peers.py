@@ -19,7 +19,7 @@ HANDSHAKE = (
     b"GET /v1/speech%b HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-TEXT, CLOSE, PING = 0x1, 0x8, 0x9
+TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 RECEIVE_BUFFER_BYTES = 4_096
 
 
@@ -98,14 +98,22 @@ class RawPeer:
 
 
 @asynccontextmanager
-async def raw_peer(server: RunningServer | int) -> AsyncIterator[RawPeer]:
-    """Connect to a server or a port, with a small receive buffer: what is not read, the server notices soon."""
+async def raw_peer(
+    server: RunningServer | int,
+    *,
+    receive_buffer_bytes: int = RECEIVE_BUFFER_BYTES,
+    read_ahead_bytes: int = 2**20,
+) -> AsyncIterator[RawPeer]:
+    """Connect to a server or a port, with a small receive buffer: what is not read, the server notices soon.
+
+    `read_ahead_bytes` is what the peer takes from the kernel before its owner asks for it (at most twice as much).
+    """
     port = server if isinstance(server, int) else server.port
     connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
     connection.setblocking(False)
     await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
-    reader, writer = await asyncio.open_connection(sock=connection, limit=2**20)
+    reader, writer = await asyncio.open_connection(sock=connection, limit=read_ahead_bytes)
     try:
         yield RawPeer(reader, writer)
     finally:
@@ -125,6 +133,29 @@ def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
     else:
         length = b"\xff" + struct.pack(">Q", size)
     return head + length + bytes(4) + payload
+
+
+class Pongs:
+    """What a peer that reads frames as they come has to answer to pings."""
+
+    def __init__(self) -> None:
+        self._unread = b""
+
+    def answers_to(self, received: bytes) -> bytes:
+        """The pongs for the pings among the server's frames that these bytes complete."""
+        self._unread += received
+        pongs = b""
+        while len(self._unread) >= 2:
+            kind, size, head = self._unread[0] & 0x0F, self._unread[1], 2
+            if size >= 126:
+                head += 2 if size == 126 else 8
+                size = int.from_bytes(self._unread[2:head], "big")
+            if len(self._unread) < head + size:
+                break
+            if kind == PING:
+                pongs += frame(PONG, self._unread[head : head + size])
+            self._unread = self._unread[head + size :]
+        return pongs
 
 
 def dechunked(response: bytes) -> tuple[bytes, bool]:

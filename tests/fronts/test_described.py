@@ -102,7 +102,7 @@ class TestOpenApi:
         assert set(cast(list[str], at(properties, "code")["enum"])) == codes
         only_on_websockets = {
             *("format_fixed", "input_ended", "context_unknown", "too_many_contexts"),
-            *("text_backlog_full", "too_many_pending"),
+            *("text_backlog_full", "too_many_pending", "resume_expired", "resume_gone"),
         }
         shown = {code: (status, body) for status, code, body in error_examples(http)}
         assert codes - set(shown) == only_on_websockets

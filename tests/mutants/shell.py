@@ -155,6 +155,14 @@ BUGS = (
         ENCODER_TESTS,
     ),
     Planted(
+        "ping-behind-audio-is-late",
+        "a player whose ping waits behind minutes of audio is cut off",
+        "gateway/guard/pings.py",
+        "due = max(self.ping_sent_at, played_by or self.ping_sent_at)",
+        "due = self.ping_sent_at",
+        ("tests/guard/test_slow_readers.py",),
+    ),
+    Planted(
         "retry-speaks-twice",
         "a segment that is made again is heard again from its start",
         "gateway/engines/pool.py",

@@ -26,7 +26,7 @@ from gateway.fronts.described.asyncapi import asyncapi
 from gateway.fronts.described.openapi import openapi
 from gateway.fronts.http import SpeechOverHttp
 from gateway.fronts.origins import Origins
-from gateway.fronts.proxies import Proxies, is_loopback
+from gateway.fronts.proxies import Proxies, is_loopback, read_networks
 from gateway.fronts.segments import SegmentsOverHttp
 from gateway.fronts.system import (
     Alive,
@@ -61,6 +61,13 @@ def build_engines(config: Config) -> dict[str, Engine]:
             first_delay_ms=tone.first_delay_ms,
         )
     return engines
+
+
+def worker_processes(config: Config) -> int:
+    """Workers that speak at once, of all engines; 0 without an engine that has some."""
+    if all(model.engine != "espeak" for model in config.models.values()):
+        return 0
+    return config.engines.espeak.workers or cores()
 
 
 def cores() -> int:
@@ -196,7 +203,11 @@ class Gateway:
         asked = msgspec.Raw(msgspec.json.encode(openapi(house.limits)))
         said = msgspec.Raw(msgspec.json.encode(asyncapi(house.catalog, house.limits)))
         seen_by = self._config.server.metrics
-        metrics = MetricsOverHttp(house.metrics, open_to_all=seen_by == "all")
+        metrics = MetricsOverHttp(
+            house.metrics,
+            open_to_all=seen_by == "all",
+            told_to=read_networks(self._config.server.metrics_from),
+        )
         return [
             *([] if seen_by == "off" else [Route("/metrics", metrics)]),
             Route("/v1/speech", SpeechOverHttp(house)),

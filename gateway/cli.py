@@ -1,4 +1,4 @@
-"""The command line: `gateway serve`, `say`, `voices`, `keys`, `bench`."""
+"""The command line: `gateway serve`, `say`, `voices`, `segments`, `doctor`, `keys`, `bench`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from gateway.core.intake import Cut
 from gateway.core.params import BufferingRequest, FormatRequest, Parameters, TextSettings
 from gateway.core.resolve import segmentation
 from gateway.core.vocabulary import Cleanup, Preset
+from gateway.doctor.command import doctor_command
 from gateway.fronts.segments import cut_all
 from gateway.fronts.system import VoiceInfo, list_voices
 from gateway.rehearsal import rehearse
@@ -285,3 +286,4 @@ def diff_command(old: Path, new: Path, margin: float, every: bool, fail_on_worse
 
 bench_group.add_command(load_command)
 main.add_command(keys_group)
+main.add_command(doctor_command)

@@ -8,9 +8,9 @@ gateway reads the environment. config/gateway.toml shows every key with its defa
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -18,7 +18,7 @@ from msgspec import Meta
 from gateway.core.limits import Limits
 from gateway.core.vocabulary import Route
 from gateway.fronts.origins import ANY, read_origin
-from gateway.fronts.proxies import Proxies
+from gateway.fronts.proxies import read_networks
 
 ENVIRONMENT_PREFIX = "GATEWAY_"
 FILE_VARIABLE = "GATEWAY_CONFIG"
@@ -37,6 +37,8 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics: Literal["loopback", "off", "all"] = "loopback"
     """Who may read `GET /metrics`."""
+    metrics_from: tuple[str, ...] = ()
+    """With `loopback`: addresses and networks that may read it, too."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     allowed_origins: tuple[str, ...] = ()
@@ -140,29 +142,79 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
+class StrayKey(NamedTuple):
+    """A key that does not exist: in which file or variable, below which path, and which keys there are in its place."""
+
+    source: str
+    path: tuple[str, ...]
+    key: str
+    known: tuple[str, ...]
+
+
 def load_config(environment: Mapping[str, str], file: Path | None = None) -> Config:
     """The configuration from a file (or the one `GATEWAY_CONFIG` names) and the environment.
 
     Raises ConfigError naming the file or variable, the path of the key, and what is allowed.
     """
-    if file is None and environment.get(FILE_VARIABLE):
-        file = Path(environment[FILE_VARIABLE])
+    file = config_file(environment, file)
     values: dict[str, object] = {}
     if file is not None:
-        try:
-            values = tomllib.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"{file}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file}: {error}") from None
+        values = _read(file)
         _convert(values, str(file), strict=True)
-    for variable, value in environment.items():
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable != FILE_VARIABLE:
-            path = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-            _set(values, path, value, variable)
+    for variable, path in _variables(environment):
+        _set(values, path, environment[variable], variable)
     config = _convert(values, "environment", strict=False)
     _check(config)
     return config
+
+
+def config_file(environment: Mapping[str, str], file: Path | None) -> Path | None:
+    """The file that is read: the one that is named, or the one that `GATEWAY_CONFIG` names."""
+    named = environment.get(FILE_VARIABLE)
+    return Path(named) if file is None and named else file
+
+
+def stray_keys(environment: Mapping[str, str], file: Path | None = None) -> Iterator[StrayKey]:
+    """Every key that does not exist, where `load_config` names the first. Raises ConfigError as it does for what
+    cannot be read."""
+    file = config_file(environment, file)
+    if file is not None:
+        yield from _strays(_read(file), Config, str(file), ())
+    for variable, path in _variables(environment):
+        values: dict[str, object] = {}
+        _set(values, path, environment[variable], variable)
+        yield from _strays(values, Config, variable, ())
+
+
+def _strays(
+    values: Mapping[str, object], section: type[msgspec.Struct], source: str, path: tuple[str, ...]
+) -> Iterator[StrayKey]:
+    fields = {field.name: field.type for field in msgspec.structs.fields(section)}
+    for key, value in values.items():
+        below = (*path, key)
+        if key not in fields:
+            yield StrayKey(source, path, key, tuple(fields))
+        elif isinstance(value, dict) and key == "models":
+            for name, model in value.items():
+                if isinstance(model, dict):
+                    yield from _strays(model, ModelConfig, source, (*below, name))
+        elif isinstance(value, dict) and issubclass(fields[key], msgspec.Struct):
+            yield from _strays(value, fields[key], source, below)
+
+
+def _variables(environment: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
+    for variable in environment:
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable != FILE_VARIABLE:
+            yield variable, variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}") from None
 
 
 def _convert(values: object, source: str, *, strict: bool) -> Config:
@@ -191,10 +243,11 @@ def _set(values: dict[str, object], path: list[str], value: str, variable: str) 
 def _check(config: Config) -> None:
     """What one field's type cannot say."""
     limits = config.limits
-    try:
-        Proxies(config.server.trusted_proxies)
-    except ValueError as error:
-        raise ConfigError(f"server.trusted_proxies: {error}") from None
+    for key in ("trusted_proxies", "metrics_from"):
+        try:
+            read_networks(getattr(config.server, key))
+        except ValueError as error:
+            raise ConfigError(f"server.{key}: {error}") from None
     for origin in config.server.allowed_origins:
         if origin != ANY and read_origin(origin) is None:
             raise ConfigError(

@@ -19,6 +19,7 @@ from gateway.core.events import Audio, Closed, SegmentFailed
 from gateway.core.params import Defaults, Parameters
 from gateway.core.resolve import resolve
 from gateway.core.vocabulary import Codec, Route
+from gateway.runtime.house import House
 from gateway.runtime.speaker import Speaker
 from gateway.runtime.wake import Wake
 
@@ -79,16 +80,23 @@ async def say(
     Gives the number of samples. Raises GatewayError, ConfigError, and what `write` raises.
     """
     async with open_house(config) as house:
-        settings = resolve(asked, house.catalog, DEFAULTS)
-        async with asyncio.TaskGroup() as tasks:
-            wake = Wake()
-            speaker = house.new_speaker(settings, tasks, wake, frame_ms=FRAME_MS, file=True)
-            feeding = tasks.create_task(_feed(speaker, text))
-            try:
-                samples, problem = await _hear(speaker, wake, write)
-            finally:
-                feeding.cancel()
-                speaker.submit(Abort())
+        return await say_in(house, text, asked, write)
+
+
+async def say_in(
+    house: House, text: str | None, asked: Parameters, write: Callable[[bytes], object]
+) -> int:
+    """The same in a house that is open. Raises GatewayError, SpeechFailed, and what `write` raises."""
+    settings = resolve(asked, house.catalog, DEFAULTS)
+    async with asyncio.TaskGroup() as tasks:
+        wake = Wake()
+        speaker = house.new_speaker(settings, tasks, wake, frame_ms=FRAME_MS, file=True)
+        feeding = tasks.create_task(_feed(speaker, text))
+        try:
+            samples, problem = await _hear(speaker, wake, write)
+        finally:
+            feeding.cancel()
+            speaker.submit(Abort())
     if problem is not None:
         raise SpeechFailed(problem)
     return samples

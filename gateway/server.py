@@ -10,9 +10,10 @@ from types import FrameType
 
 import uvicorn
 
-from gateway.app import Gateway
+from gateway.app import Gateway, worker_processes
 from gateway.config import Config
 from gateway.guard import protocols
+from gateway.open_files import allow_files, files_needed
 
 BACKLOG = 2_048
 CLOSING_MS = 2_000
@@ -124,6 +125,8 @@ def build_server(config: Config) -> Server:
 def serve(config: Config) -> bool:
     """Serve until SIGTERM or SIGINT. False when it could not start. Raises OSError when it cannot listen."""
     listener = listen(config)
+    # Before the engines start: what they fork asks for less itself.
+    allow_files(files_needed(config.limits, worker_processes(config)))
     server = build_server(config)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host

@@ -20,6 +20,7 @@ GatewayError
 │   ├── TextBacklogFull                text_backlog_full   429  too much unspoken text; `allowed` is the room left
 │   ├── TooManyPending                 too_many_pending    429  too many unanswered commands
 │   ├── OriginForbidden                origin_forbidden    403  a web page of an origin that is not allowed
+│   ├── MetricsForbidden               metrics_forbidden   403  /metrics is not for this address
 │   ├── ResumeGone                     resume_gone         410  what the client misses is no longer kept
 │   ├── ResumeExpired                  resume_expired      410  the session waited in vain; what was not spoken is told
 │   ├── NotFound                       not_found           404  no such path
@@ -204,6 +205,12 @@ class OriginForbidden(CallerError):
     """A web page of an origin that is not allowed."""
 
     code, status = "origin_forbidden", 403
+
+
+class MetricsForbidden(CallerError):
+    """Figures are told to the addresses that the configuration names."""
+
+    code, status = "metrics_forbidden", 403
 
 
 class ResumeGone(CallerError):

@@ -31,13 +31,23 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or (address is not None and address.is_loopback)
 
 
+def read_networks(written: Sequence[str]) -> tuple[Network, ...]:
+    """Addresses and networks, as the configuration names them. Raises ValueError naming the one that is neither."""
+    return tuple(ipaddress.ip_network(each) for each in written)
+
+
+def is_among(address: Address | None, networks: Sequence[Network]) -> bool:
+    """Whether one of these networks has an address."""
+    return address is not None and any(address in network for network in networks)
+
+
 class Proxies:
     """The proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. Anybody can write these headers, so each hop
     is believed only about the one before it."""
 
     def __init__(self, trusted: Sequence[str]) -> None:
         """Addresses and networks. Raises ValueError naming the one that is neither."""
-        self._networks: list[Network] = [ipaddress.ip_network(network) for network in trusted]
+        self._networks = read_networks(trusted)
 
     def resolve(self, scope: Scope) -> bool:
         """Put the client's address and scheme into the scope; True when a trusted proxy passed the request on."""
@@ -60,7 +70,7 @@ class Proxies:
         return True
 
     def _trusts(self, address: Address | None) -> bool:
-        return address is not None and any(address in network for network in self._networks)
+        return is_among(address, self._networks)
 
 
 def _listed(scope: Scope, name: bytes) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -16,6 +15,7 @@ from gateway.core.errors import (
     GatewayError,
     Internal,
     MethodNotAllowed,
+    MetricsForbidden,
     NotFound,
     Overloaded,
     Problem,
@@ -24,6 +24,7 @@ from gateway.core.formats import SHAPES, rates_of
 from gateway.core.params import Catalog, Controls, Model, Voice
 from gateway.core.vocabulary import Codec, Container, Route
 from gateway.dialects.native import encode_http_error
+from gateway.fronts.proxies import Network, is_among, read_address
 from gateway.fronts.reply import error_headers, headers, new_request_id, send_json
 from gateway.runtime.drain import Drain
 from gateway.telemetry.metrics import MEDIA_TYPE, Metrics
@@ -154,16 +155,26 @@ class JsonAnswer:
 
 
 class MetricsOverHttp:
-    """`GET /metrics` as a plain ASGI application. Unless it is `open_to_all`, only this machine finds it."""
+    """`GET /metrics` as a plain ASGI application. Unless it is `open_to_all`, it is told to this machine, to the
+    addresses in `told_to`, and to nobody for whom a proxy asks."""
 
-    def __init__(self, metrics: Metrics, *, open_to_all: bool) -> None:
+    def __init__(
+        self, metrics: Metrics, *, open_to_all: bool, told_to: Sequence[Network] = ()
+    ) -> None:
         self._metrics = metrics
         self._open_to_all = open_to_all
+        self._told_to = told_to
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or not (self._open_to_all or _is_from_here(scope)):
+        if scope["type"] != "http":
             await nothing_here(scope, receive, send)
+        elif not (self._open_to_all or self._may_read(scope)):
+            error: GatewayError = MetricsForbidden(
+                "figures are not told to this address",
+                allowed="this machine, addresses in server.metrics_from; not through a proxy",
+            )
+            await send_problem(send, error.problem, new_request_id())
         elif scope["method"] not in {"GET", "HEAD"}:
             error = MethodNotAllowed(f"{scope['method']} means nothing here", allowed="GET, HEAD")
             await send_problem(send, error.problem, new_request_id())
@@ -171,17 +182,16 @@ class MetricsOverHttp:
             head = headers(new_request_id(), MEDIA_TYPE)
             await send_json(send, 200, self._metrics.exposition(), head)
 
+    def _may_read(self, scope: Scope) -> bool:
+        client = scope.get("client")
+        if client is None or any(name in _FORWARDED for name, _ in scope["headers"]):
+            return False
+        address = read_address(client[0])
+        return address is not None and (address.is_loopback or is_among(address, self._told_to))
+
 
 _FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
-"""A proxy on this machine says by one of these that it asks for somebody else."""
-
-
-def _is_from_here(scope: Scope) -> bool:
-    client = scope.get("client")
-    if client is None or any(name in _FORWARDED for name, _ in scope["headers"]):
-        return False
-    address = ipaddress.ip_address(client[0])
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+"""A proxy says by one of these that it asks for somebody else."""
 
 
 async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:

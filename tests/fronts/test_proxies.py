@@ -172,7 +172,7 @@ async def test_refusals_and_close_codes_are_the_gateways(name: str) -> None:
                 pass
         assert refused.value.response.status_code == 503
         assert refused.value.response.headers["x-request-id"].startswith("req_")
-        assert (await client.get("/metrics")).status_code == 404, "not for others"
+        assert (await client.get("/metrics")).status_code == 403, "not for others"
         server.house.admission.drain.begin(0)
         with pytest.raises(ConnectionClosed) as closed:
             await socket.receive_until("a message that does not come")

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.mutants import cleanup, compare, forms, load, results, segmenter, session, shell
+from tests.mutants import (
+    cleanup,
+    compare,
+    forms,
+    load,
+    operations,
+    results,
+    segmenter,
+    session,
+    shell,
+)
 
 PLANTED = (
     *session.BUGS,
@@ -13,4 +23,5 @@ PLANTED = (
     *compare.BUGS,
     *results.BUGS,
     *load.BUGS,
+    *operations.BUGS,
 )

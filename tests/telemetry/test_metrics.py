@@ -14,6 +14,7 @@ from starlette.types import Message as AsgiMessage, Scope
 
 from gateway.core.events import Timings
 from gateway.core.vocabulary import Codec, Route
+from gateway.fronts.proxies import read_networks
 from gateway.fronts.system import MetricsOverHttp
 from gateway.telemetry.metrics import MEDIA_TYPE, Metrics, Vitals
 from tests.fronts.peers import http_client
@@ -188,13 +189,13 @@ async def asked(
         ("127.8.9.10", 200),
         ("::1", 200),
         ("::ffff:127.0.0.1", 200),
-        ("10.0.0.7", 404),
-        ("::ffff:10.0.0.7", 404),
-        ("2001:db8::1", 404),
-        (None, 404),
+        ("10.0.0.7", 403),
+        ("::ffff:10.0.0.7", 403),
+        ("2001:db8::1", 403),
+        (None, 403),
     ],
 )
-async def test_only_this_machine_finds_them(address: str | None, status: int) -> None:
+async def test_only_this_machine_is_told(address: str | None, status: int) -> None:
     client = None if address is None else (address, 50_000)
     assert await asked(MetricsOverHttp(whole(), open_to_all=False), client) == status
     assert await asked(MetricsOverHttp(whole(), open_to_all=True), client) == 200
@@ -202,8 +203,27 @@ async def test_only_this_machine_finds_them(address: str | None, status: int) ->
 
 @pytest.mark.parametrize("header", [b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"])
 async def test_a_proxy_on_this_machine_asks_for_others(header: bytes) -> None:
-    metrics = MetricsOverHttp(whole(), open_to_all=False)
-    assert await asked(metrics, ("127.0.0.1", 1), (header, b"10.0.0.7")) == 404
+    told_to = read_networks(["10.0.0.0/8"])
+    metrics = MetricsOverHttp(whole(), open_to_all=False, told_to=told_to)
+    for address in ("127.0.0.1", "10.0.0.7"):
+        assert await asked(metrics, (address, 1), (header, b"10.0.0.7")) == 403
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("10.1.255.255", 200),
+        ("::ffff:10.1.0.0", 200),
+        ("10.2.0.0", 403),
+        ("2001:db8::7", 200),
+        ("2001:db8::8", 403),
+        ("127.0.0.1", 200),
+    ],
+)
+async def test_who_is_named_is_told(address: str, status: int) -> None:
+    told_to = read_networks(["10.1.0.0/16", "2001:db8::7"])
+    metrics = MetricsOverHttp(whole(), open_to_all=False, told_to=told_to)
+    assert await asked(metrics, (address, 1)) == status
 
 
 @pytest.mark.socket
@@ -214,7 +234,9 @@ async def test_what_the_server_answers() -> None:
         assert answer.headers["cache-control"].startswith("no-store")
         assert read(answer.content).value("connections") == 0
         assert (await client.post("/metrics")).status_code == 405
-        assert (await client.get("/metrics", headers={"via": "a proxy"})).status_code == 404
+        refused = await client.get("/metrics", headers={"via": "a proxy"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "metrics_forbidden")
+        assert "server.metrics_from" in refused.json()["error"]["allowed"]
 
 
 @pytest.mark.socket

@@ -109,7 +109,7 @@ OPERATIONS = (
     Operation(
         *("get", "/metrics", "metrics", "Figures for Prometheus; not for everybody."),
         gives={METRICS.partition(";")[0]: {"type": "string"}},
-        refuses=(e.NotFound,),
+        refuses=(e.MetricsForbidden, e.NotFound),
     ),
     Operation(
         "get", "/openapi.json", "openapi", "This document.", gives={JSON: {"type": "object"}}

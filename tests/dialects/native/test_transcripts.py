@@ -65,6 +65,7 @@ async def test_messagepack_over_a_socket() -> None:
 NOT_IN_A_DIALOGUE = {
     "not_found": "an answer to paths",
     "origin_forbidden": "an answer to web pages",
+    "metrics_forbidden": "an answer to addresses",
     "method_not_allowed": "an answer to methods",
     "not_acceptable": "an answer to headers",
     "request_timeout": "an answer to requests that do not come",

@@ -16,7 +16,7 @@ from pathlib import Path
 import espeakng_loader
 
 import gateway
-from gateway.core.errors import GatewayError, UnknownVoice
+from gateway.core.errors import EngineFailed, GatewayError, UnknownVoice
 from gateway.core.params import Voice
 from gateway.core.synthesis import (
     Begun,
@@ -33,8 +33,10 @@ from gateway.engines.espeak_wire import PIECE, SETTINGS, WORD
 from gateway.engines.marks import WordMarks
 from gateway.engines.plain_text import neutralise, split_calls
 from gateway.engines.pool import STALL_MS_MAX, Pool
+from gateway.engines.worker import Batch
 
 SAMPLE_RATE = 22_050
+SAMPLE_BYTES = 2
 TEXT_CHARS_MAX = 500
 AUDIO_MS_MAX = 300_000
 """Of one segment; 500 ideographs or digits at half speed fit, 500 emoji, whose names are read out, do not."""
@@ -136,11 +138,12 @@ class EspeakEngine:
                     (piece.encode(), pause) for piece, pause in split_calls(text, order.pause_after)
                 )
             )
-            pcm_bytes_max = 2 * SAMPLE_RATE * AUDIO_MS_MAX // 1_000
+            pcm_bytes_max = SAMPLE_BYTES * SAMPLE_RATE * AUDIO_MS_MAX // 1_000
             async with aclosing(self._pool.make(request, pcm_bytes_max=pcm_bytes_max)) as batches:
                 await anext(batches)
                 yield Begun(order.segment)
                 async for batch in batches:
+                    _check(batch)
                     if marks := words.feed(list(WORD.iter_unpack(batch.notes))):
                         yield Marked(order.segment, tuple(marks))
                     if batch.pcm:
@@ -177,6 +180,12 @@ class EspeakEngine:
             )
             + name
         )
+
+
+def _check(batch: Batch) -> None:
+    """Raises EngineFailed for what cannot be words and samples: the worker is out of its mind."""
+    if len(batch.notes) % WORD.size or len(batch.pcm) % SAMPLE_BYTES:
+        raise EngineFailed("the engine says what is no speech")
 
 
 def _on_pitch_scale(value: float) -> int:

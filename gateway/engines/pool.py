@@ -37,7 +37,8 @@ from gateway.engines.worker import Batch, Worker, WorkerLost, WorkerStalled
 NURSERIES = 2
 ATTEMPTS_MAX = 2
 STALL_MS_MAX = 5_000
-"""A worker that sends nothing for so long is killed, and so is a nursery that owes a worker for so long."""
+"""A worker that sends nothing for so long, or is so far behind its listener, is killed, and so is a nursery that owes a
+worker for so long."""
 START_MS_MAX = 10_000
 """The first worker must be there by then."""
 WORKER_WAIT_MS_MAX = 10_000
@@ -168,8 +169,12 @@ class Pool:
         or makes more audio than `pcm_bytes_max`, EngineLost when there is no worker.
         """
         notes_done = pcm_done = losses = 0
+        lost_at = math.nan
+        clock = asyncio.get_running_loop().time
         while True:
             worker = await self._begin(order, pcm_bytes_max)
+            if losses:
+                log.info("engine worker is back", extra={"ms": round((clock() - lost_at) * 1e3, 1)})
             notes_known, pcm_known = notes_done, pcm_done
             try:
                 if not losses:
@@ -184,6 +189,7 @@ class Pool:
                         yield new
             except (WorkerLost, WorkerStalled) as loss:
                 losses += 1
+                lost_at = clock()
                 self.restarts += 1
                 log.warning("%s", loss, extra={"losses_of_order": losses})
                 if losses == ATTEMPTS_MAX:

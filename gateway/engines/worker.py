@@ -28,6 +28,9 @@ from gateway.engines.frames import (
 )
 
 RECEIVE_BYTES = 1 << 18
+PCM_BYTES_PER_S_MIN = 16_000
+"""A worker whose audio falls behind this pace (telephone quality as it is played) by the stall time counts as stalled:
+one that says a byte at a time would else hold its place for days."""
 
 
 class Batch(NamedTuple):
@@ -42,7 +45,7 @@ class WorkerLost(Exception):
 
 
 class WorkerStalled(Exception):
-    """The process made no progress for too long and was killed."""
+    """The process made no progress for too long, or next to none, and was killed."""
 
 
 class Worker:
@@ -79,7 +82,7 @@ class Worker:
         self._on_free = on_free
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._connection, self._read)
-        self._progress_at = self._loop.time()
+        self._progress_at = self._paced_at = self._loop.time()
         self._watchdog = self._loop.call_later(self._stall_s_max, self._check_progress)
         with contextlib.suppress(OSError):  # Reading will find out what is wrong.
             self._connection.send(frame(ORDER, order))
@@ -113,7 +116,8 @@ class Worker:
         os.close(self._pidfd)
 
     def _check_progress(self) -> None:
-        wait_s = self._progress_at + self._stall_s_max - self._loop.time()
+        latest = min(self._progress_at, self._paced_at)
+        wait_s = latest + self._stall_s_max - self._loop.time()
         if wait_s > 0:
             self._watchdog = self._loop.call_later(wait_s, self._check_progress)
         else:
@@ -149,6 +153,7 @@ class Worker:
             elif kind == REFUSED:
                 outcome = EngineFailed(payload.decode("utf-8", "replace"))
         self._pcm_bytes_left -= len(pcm)
+        self._paced_at += len(pcm) / PCM_BYTES_PER_S_MIN
         if self._pcm_bytes_left < 0:
             outcome, pcm = EngineFailed("more audio than one segment may have"), bytearray()
         if notes or pcm:

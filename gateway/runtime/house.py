@@ -58,6 +58,7 @@ class House:
             worker_restarts={name: engine.worker_restarts for name, engine in self.engines.items()},
             parked=self.lobby.parked,
             ring_bytes=self.lobby.rings.bytes,
+            tasks=len(asyncio.all_tasks()),
             draining=self.admission.drain.has_begun,
         )
 

@@ -49,6 +49,7 @@ class Vitals:
     worker_restarts: Mapping[str, int]
     parked: int
     ring_bytes: int
+    tasks: int
     draining: bool
 
 
@@ -206,6 +207,7 @@ class _VitalSigns(Collector):
         yield GaugeMetricFamily(
             "gateway_resume_rings_bytes", "What is kept to be told again.", vitals.ring_bytes
         )
+        yield GaugeMetricFamily("gateway_tasks", "Tasks of the event loop.", vitals.tasks)
         yield GaugeMetricFamily(
             "gateway_draining", "1 = the server is going away.", int(vitals.draining)
         )

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 
 from gateway.engines.frames import AUDIO, FRAME_BYTES_MAX, HEADER, NOTE, frame
 from gateway.engines.nursery import Refused, Send, serve
@@ -22,6 +23,18 @@ def work(order: bytes, send: Send) -> None:
         case b"speak and die":
             send(frame(NOTE, b"n") + frame(AUDIO, bytes(20)))
             os.kill(os.getpid(), signal.SIGKILL)
+        case b"a byte at a time":
+            for byte in frame(AUDIO, bytes(9_999)):
+                send(bytes([byte]))
+                time.sleep(0.01)
+        case b"a sample at a time":
+            for _ in itertools.count():
+                send(frame(AUDIO, bytes(2)))
+                time.sleep(0.01)
+        case b"slowly":
+            for _ in range(12):
+                send(frame(AUDIO, bytes(1_600)))
+                time.sleep(0.05)
         case b"hang":
             signal.pause()
         case b"refuse":

@@ -60,6 +60,8 @@ async def test_an_answer_is_notes_and_audio(pool: Pool) -> None:
         (b"unknown kind", SegmentRejected),
         (b"endless frame", SegmentRejected),
         (b"hang", EngineTimeout),
+        (b"a byte at a time", EngineTimeout),
+        (b"a sample at a time", EngineTimeout),
         (b"refuse", EngineFailed),
         (b"no end", EngineFailed),
     ],
@@ -73,6 +75,11 @@ async def test_trouble_has_a_type_and_does_not_spread(
             await answer(pool, order)
     assert [other.result().pcm for other in others] == [b"%d" % number for number in range(8)]
     assert (await answer(pool, b"after")).pcm == b"after"
+
+
+async def test_a_worker_that_keeps_pace_with_its_listener_may_take_its_time(pool: Pool) -> None:
+    """Three times as long as one may say nothing."""
+    assert (await answer(pool, b"slowly", 100_000)).pcm == bytes(12 * 1_600)
 
 
 async def test_what_a_lost_worker_said_is_not_said_again(pool: Pool) -> None:

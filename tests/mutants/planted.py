@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants import (
+    chaos,
     cleanup,
     compare,
     forms,
@@ -24,4 +25,5 @@ PLANTED = (
     *results.BUGS,
     *load.BUGS,
     *operations.BUGS,
+    *chaos.BUGS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,10 +44,10 @@ def held(house: House) -> Held:
     )
 
 
-def descendants() -> set[int]:
-    """The processes below this one, those that have ended and were not waited for excepted."""
+def descendants(process: int | None = None) -> set[int]:
+    """The processes below this one (or another), those that have ended and were not waited for excepted."""
     found: set[int] = set()
-    todo = [os.getpid()]
+    todo = [process or os.getpid()]
     while todo:
         for task in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
             with suppress(FileNotFoundError, ProcessLookupError):
@@ -70,6 +70,13 @@ async def until(condition: Callable[[], bool]) -> None:
     """Return as soon as a condition holds that nothing announces. Raises TimeoutError when it never does."""
     async with asyncio.timeout(SETTLED_WITHIN_S):
         while not condition():  # noqa: ASYNC110  # nobody sets an event when a file is closed
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+
+async def until_async(condition: Callable[[], Awaitable[bool]]) -> None:
+    """The same for a condition that is asked of somebody else."""
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        while not await condition():  # noqa: ASYNC110  # as above
             await asyncio.sleep(LOOK_AGAIN_S)
 
 

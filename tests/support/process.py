@@ -13,16 +13,21 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from tests.support.checkout import ROOT
 from tests.support.leaks import until
 
 ENDS_WITHIN_S = 20.0
 _LISTENS = re.compile(rb"listens on http://[^:]+:(\d+)")
+COMMAND = (sys.executable, "-m", "gateway")
 TONE_ONLY = {
     "GATEWAY_MODELS__TONE__ENGINE": "tone",
     "GATEWAY_DEFAULT_MODEL": "tone",
 }
 """Needs no further process, so that it is up and down quickly."""
+ESPEAK_TOO = {"MODELS__ESPEAK__ENGINE": "espeak", "DEFAULT_MODEL": "espeak"}
+"""Settings for `gateway_process`: espeak-ng by default, and tones beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class GatewayProcess:
 
     process: Process
     port: int
+    log: Path
+    """Its standard error, while it runs."""
 
     @property
     def base_url(self) -> str:
@@ -39,6 +46,12 @@ class GatewayProcess:
     @property
     def ws_url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/v1/speech"
+
+    def logged(self, event: str) -> list[dict[str, object]]:
+        """The lines of its log about such events, so far."""
+        lines = [line for line in self.log.read_bytes().splitlines() if line.startswith(b"{")]
+        told = [msgspec.json.decode(line, type=dict[str, object]) for line in lines]
+        return [line for line in told if line["event"] == event]
 
     def signal(self, number: int) -> None:
         """Send a signal to this process alone."""
@@ -52,7 +65,7 @@ class GatewayProcess:
 
 @asynccontextmanager
 async def gateway_process(
-    *arguments: str, command: Sequence[str] = (sys.executable, "-m", "gateway"), **settings: str
+    *arguments: str, command: Sequence[str] = COMMAND, **settings: str
 ) -> AsyncIterator[GatewayProcess]:
     """Serve with the tone engine until the end of the block, at the latest. `settings` are environment variables
     without their prefix; `arguments` are those of `gateway serve`."""
@@ -74,7 +87,7 @@ async def gateway_process(
             await until(lambda: listens() is not None or process.returncode is not None)
             found = listens()
             assert found is not None, f"it does not start: {log.read()!r}"
-            yield GatewayProcess(process, int(found[1]))
+            yield GatewayProcess(process, int(found[1]), Path(log.name))
         finally:
             with suppress(ProcessLookupError):
                 process.kill()

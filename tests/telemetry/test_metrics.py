@@ -32,7 +32,9 @@ def whole() -> Metrics:
     """Metrics of a server with everything in them."""
     metrics = Metrics()
     one = {"tone": 1}
-    metrics.watch(lambda: Vitals(1, 1, 1, {"encoders": 0.5}, 1, one, one, one, 1, 1, draining=True))
+    metrics.watch(
+        lambda: Vitals(1, 1, 1, {"encoders": 0.5}, 1, one, one, one, 1, 1, 1, draining=True)
+    )
     return metrics
 
 

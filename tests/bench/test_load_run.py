@@ -19,7 +19,8 @@ from gateway.bench.subjects import layouts, running_gateway
 from gateway.cli import main
 from tests.support.answering import answering
 
-pytestmark = pytest.mark.socket
+pytestmark = [pytest.mark.socket, pytest.mark.timeout(90)]
+"""They start processes, which takes a busy machine its time."""
 
 TINY = Search(
     settle_s=0.3,
@@ -146,7 +147,7 @@ def test_a_target_that_dies_is_one_line_and_the_rest_is_written(tmp_path: Path) 
         assert process.stderr is not None
         process.stderr.readline()
         os.kill(gateway.pid, signal.SIGKILL)
-        _, complained = process.communicate(timeout=15)
+        _, complained = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert "is gone" in complained

@@ -88,14 +88,14 @@ async def test_a_player_gets_everything(way: str, sip_s: float) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_who_takes_nothing_is_cut_off_when_it_has_nothing_left_to_play(way: str) -> None:
-    """What is on its way to it then is what the buffers hold: a few seconds, and not the minutes that were asked for."""
+    """What is on its way to it then is what the buffers hold: some seconds, and not the minutes that were asked for."""
     async with listener(way) as (server, peer):
         await peer.reader.read(1)
         peer.stop_reading()
         begun = now()
         while server.house.admission.connections:  # nobody announces it
             await asyncio.sleep(0.1)
-            assert now() - begun < 20 + STALL_S
+            assert now() - begun < 30 + STALL_S
         assert now() - begun > STALL_S
 
 

@@ -15,5 +15,5 @@ def bench_extra() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise click.ClickException(
-            f"{error.name} is missing: ./run bench installs it, or pip install 'speech-gateway[bench]'"
+            f"{error.name} is missing: ./run bench installs it, or scripts/install requirements-bench.lock"
         ) from None

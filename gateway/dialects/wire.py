@@ -24,6 +24,11 @@ _PATH = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MAP = msgspec.msgpack.Decoder(dict[str, object])
+_FLOAT_FOR_INTEGER = re.compile(r"Expected `int( \| null)?`, got `float`")
+INTEGER_MAX = 2**53
+"""Up to here a float is one integer only (RFC 7493 §2.2)."""
+VALUES_DEEP_MAX = 4
+"""A number in a list in a struct in a message lies no deeper."""
 UNKNOWN_FIELDS_NAMED_MAX = 8
 """Unknown fields of one message that are named; who sends more learns of the rest when these are gone."""
 UNKNOWN_FIELD_CHARS_MAX = 64
@@ -78,7 +83,7 @@ def _no_number(name: str) -> Never:
 def convert(value: dict[str, object], type_: type[T]) -> T:
     """`value` as a struct; unknown fields are ignored. Raises InvalidValue (TextMissing for `text`) with the path."""
     try:
-        return msgspec.convert(value, type_)
+        return _convert(value, type_)
     except msgspec.ValidationError as error:
         message = str(error)
     at = _PATH.search(message)
@@ -90,6 +95,30 @@ def convert(value: dict[str, object], type_: type[T]) -> T:
     if path == "text" and missing:
         raise TextMissing("text is missing", field="text", allowed="a string")
     raise InvalidValue(reason, field=path or None, allowed=_allowed(type_, path))
+
+
+def _convert(value: dict[str, object], type_: type[T]) -> T:
+    try:
+        return msgspec.convert(value, type_)
+    except msgspec.ValidationError as error:
+        # Only a message that failed pays for this; 236.0 is an integer to JSON Schema (2020-12 core, §4.2.3), to the
+        # languages that write it, and so to us.
+        if not _FLOAT_FOR_INTEGER.match(str(error)):
+            raise
+    return msgspec.convert(_with_integers(value, VALUES_DEEP_MAX), type_)
+
+
+def _with_integers(value: object, deep: int) -> object:
+    """The same, with floats that are integers as integers, as deep as messages go."""
+    match value:
+        case float() if value.is_integer() and abs(value) <= INTEGER_MAX:
+            return int(value)
+        case dict() if deep:
+            return {name: _with_integers(inner, deep - 1) for name, inner in value.items()}
+        case list() if deep:
+            return [_with_integers(inner, deep - 1) for inner in value]
+        case _:
+            return value
 
 
 def unknown_fields(value: dict[str, object], type_: type[msgspec.Struct]) -> tuple[str, ...]:

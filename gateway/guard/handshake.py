@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
@@ -25,6 +26,12 @@ class JudgesHandshakes(WebSocketsSansIOProtocol):
             super().handle_connect(event)
         else:
             self._refuse()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            # uvicorn sends this refusal, and then says in the log that there was none.
+            self.handshake_complete = True
 
     def _refuse(self) -> None:
         self.handshake_initiated = self.handshake_complete = self.close_sent = True

@@ -249,3 +249,4 @@ def test_without_the_extra_it_says_what_is_missing(
 
     assert ran.exit_code == 1
     assert "./run bench" in ran.output
+    assert "pip install" not in ran.output  # The name belongs to somebody else there.

@@ -137,6 +137,15 @@ class TestOpenApi:
             ({}, False),
             ({"text": "Hi.", "format": {"codec": "tape"}}, False),
             ({"text": "Hi.", "lead_ms": 99}, False),
+            ({"text": "Hi.", "lead_ms": 100.0}, True),
+            ({"text": "Hi.", "lead_ms": 100.5}, False),
+            ({"text": "Hi.", "lead_ms": 1e300}, False),
+            ({"text": "Hi.", "buffering": {"schedule": [20.0, 40], "min_chars": 2e1}}, True),
+            ({"text": "Hi.", "model": "tone", "speed": 0.5}, True),
+            ({"text": "Hi.", "model": "nobody's"}, False),
+            ({"text": "Hi.", "speed": 0.49}, False),
+            ({"text": "Hi.", "pitch": 9.1}, False),
+            ({"text": "Hi.", "volume": 2}, True),
             ({"text": "Hi.", "lead_ms": None, "colour": "blue"}, True),
         ):
             schema = Draft202012Validator({**named("SpeechBody"), "components": http["components"]})

@@ -84,7 +84,13 @@ class TestHandshake:
         ],
     )
     async def test_others_are_refused_before_they_are_accepted(
-        self, server: RunningServer, path: str, subprotocol: str, status: int, code: str
+        self,
+        server: RunningServer,
+        caplog: pytest.LogCaptureFixture,
+        path: str,
+        subprotocol: str,
+        status: int,
+        code: str,
     ) -> None:
         url = f"ws://127.0.0.1:{server.port}{path}"
         with pytest.raises(InvalidStatus) as refused:
@@ -95,6 +101,7 @@ class TestHandshake:
         assert response.headers["content-type"] == "application/json"
         assert f'"code":"{code}"'.encode() in (response.body or b"")
         await still_speaks(server)
+        assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
     async def test_connections_are_bounded_and_given_back(self) -> None:
         async with running_server(tone_config(connections_max=2)) as server:

@@ -8,6 +8,7 @@ EVENT_TESTS = ("tests/fronts/test_events.py",)
 ACCEPT_TESTS = ("tests/fronts/test_accept.py",)
 MSGPACK_TESTS = ("tests/dialects", "tests/fronts/test_websocket.py")
 DESCRIBED_TESTS = ("tests/fronts/test_described.py",)
+SOCKET_TESTS = ("tests/fronts/test_fuzzed_socket.py",)
 
 BUGS = (
     Planted(
@@ -73,5 +74,29 @@ BUGS = (
         "            text.update(minLength=1, maxLength=limits.text_chars_max)\n",
         "            text.update(minLength=1)\n",
         DESCRIBED_TESTS,
+    ),
+    Planted(
+        "float-for-integer",
+        "a whole number written as 236.0 is refused",
+        "gateway/dialects/wire.py",
+        "        if not _FLOAT_FOR_INTEGER.match(str(error)):\n",
+        "        if type_:\n",
+        DESCRIBED_TESTS,
+    ),
+    Planted(
+        "answer-undescribed",
+        "a field of an answer has a type that is not the described one",
+        "gateway/dialects/native.py",
+        "return [FlushedMessage(context, event.sample_end, event.id, event.cleared)]",
+        "return [FlushedMessage(context, str(event.sample_end), event.id, event.cleared)]",
+        SOCKET_TESTS,
+    ),
+    Planted(
+        "wrong-type-unanswered",
+        "a message that is no object ends the connection",
+        "gateway/dialects/wire.py",
+        "    if not isinstance(value, dict):\n        raise InvalidMessage",
+        "    if value is None:\n        raise InvalidMessage",
+        SOCKET_TESTS,
     ),
 )

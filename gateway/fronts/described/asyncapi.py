@@ -110,7 +110,7 @@ def asyncapi(catalog: Catalog, limits: Limits) -> Json:
         },
         "components": {
             "messages": messages,
-            "schemas": schemas({*MESSAGES.values(), *told.values()}, limits),
+            "schemas": schemas({*MESSAGES.values(), *told.values()}, limits, catalog),
         },
     }
 

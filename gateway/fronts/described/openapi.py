@@ -11,6 +11,7 @@ from gateway import __version__
 from gateway.audio.registry import MEDIA_TYPES
 from gateway.core import errors as e
 from gateway.core.limits import Limits
+from gateway.core.params import Catalog
 from gateway.dialects.lines import LineForm
 from gateway.dialects.native import (
     AudioMessage,
@@ -168,7 +169,7 @@ EXAMPLES: tuple[Json, ...] = (
 """Bodies of what takes a text."""
 
 
-def openapi(limits: Limits) -> Json:
+def openapi(catalog: Catalog, limits: Limits) -> Json:
     """The document."""
     structs = {
         type_
@@ -176,7 +177,7 @@ def openapi(limits: Limits) -> Json:
         for type_ in (operation.takes, *operation.gives.values())
         if isinstance(type_, type)
     }
-    components = schemas([*structs, *TOLD, ErrorBody], limits)
+    components = schemas([*structs, *TOLD, ErrorBody], limits, catalog)
     components["Told"] = {
         "description": "A message of an answer of events.",
         "oneOf": [ref(message) for message in TOLD],

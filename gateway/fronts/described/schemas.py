@@ -1,4 +1,5 @@
-"""JSON Schemas (2020-12) of structs, with what their types do not say: lengths that the limits set, and closed sets of codes."""
+"""JSON Schemas (2020-12) of structs, with what their types do not say: lengths that the limits set, closed
+sets of codes, and what the models have."""
 
 from __future__ import annotations
 
@@ -9,10 +10,16 @@ import msgspec
 
 from gateway.core.errors import all_errors
 from gateway.core.limits import Limits
+from gateway.core.params import Catalog, Controls
+from gateway.core.vocabulary import Route
 
 Json = dict[str, object]
 
 WHERE = "#/components/schemas/"
+
+
+ASKS_ON = {"SpeechBody": Route.HTTP, "ConfigureMessage": Route.WEBSOCKET}
+"""What takes speech parameters, and on which route."""
 
 
 def ref(type_: type) -> Json:
@@ -20,7 +27,7 @@ def ref(type_: type) -> Json:
     return {"$ref": WHERE + type_.__name__}
 
 
-def schemas(types: Iterable[type], limits: Limits) -> Json:
+def schemas(types: Iterable[type], limits: Limits, catalog: Catalog) -> Json:
     """The schemas of these structs and of all that is in them, by name."""
     _, found = msgspec.json.schema_components(types, ref_template=WHERE + "{name}")
     components = cast(Json, found)
@@ -28,11 +35,27 @@ def schemas(types: Iterable[type], limits: Limits) -> Json:
         if name in components:
             text = _property(components, name, "text")
             text.update(minLength=1, maxLength=limits.text_chars_max)
+    for name, route in ASKS_ON.items():
+        if name in components:
+            _narrow(components, name, route, catalog)
     if "ErrorMessage" in components:
         _property(components, "ErrorMessage", "code")["enum"] = [
             error.code for error in all_errors()
         ]
     return components
+
+
+def _narrow(components: Json, name: str, route: Route, catalog: Catalog) -> None:
+    """Only the models that there are, and what at least one of them can."""
+    _property(components, name, "model")["enum"] = list(catalog.models)
+    for control in Controls.__struct_fields__:
+        controls = (getattr(model.controls[route], control) for model in catalog.models.values())
+        ranges = [range_ for range_ in controls if range_ is not None]
+        if ranges:
+            _property(components, name, control).update(
+                minimum=min(range_.minimum for range_ in ranges),
+                maximum=max(range_.maximum for range_ in ranges),
+            )
 
 
 def _property(components: Json, name: str, field: str) -> Json:

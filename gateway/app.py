@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import msgspec
 from starlette.applications import Starlette
@@ -14,6 +15,9 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from gateway import __version__
+from gateway.accounts.migrate import DatabaseUnusable
+from gateway.accounts.sqlite import open_sqlite
+from gateway.accounts.store import Store
 from gateway.audio.farm import EncodeFarm
 from gateway.config import Config, ConfigError, ControlsConfig, ModelConfig
 from gateway.core.cleanup import Cleaner
@@ -39,6 +43,7 @@ from gateway.fronts.system import (
     nothing_here,
     readiness,
 )
+from gateway.fronts.tokens import TokensOverHttp
 from gateway.fronts.websocket import SpeechOverWebSocket
 from gateway.runtime.admission import Admission
 from gateway.runtime.forecast import Forecast
@@ -115,9 +120,10 @@ def _controls(config: ControlsConfig) -> Controls:
 
 @asynccontextmanager
 async def open_house(
-    config: Config, clock: Callable[[], float] = time.monotonic
+    config: Config, clock: Callable[[], float] = time.monotonic, store: Store | None = None
 ) -> AsyncIterator[House]:
-    """Everything that connections share, started; ended with the block. Raises ConfigError and EngineFailed.
+    """Everything that connections share, started; ended with the block. Raises ConfigError and EngineFailed. Without a
+    `store` everybody may speak.
 
     `clock` is what durations are measured with; it runs as the loop's does, but need not be the same.
     """
@@ -144,7 +150,24 @@ async def open_house(
             admission=Admission(config.limits, forecast),
             turns=turns,
             clock=clock,
+            store=store,
         )
+
+
+@asynccontextmanager
+async def open_store(config: Config) -> AsyncIterator[Store | None]:
+    """Where the accounts are kept; None = nowhere. Raises ConfigError."""
+    if not config.accounts.database:
+        yield None
+        return
+    try:
+        store = await open_sqlite(Path(config.accounts.database))
+    except DatabaseUnusable as error:
+        raise ConfigError(f"accounts.database: {error}") from None
+    try:
+        yield store
+    finally:
+        await store.aclose()
 
 
 LANGUAGES_READY = ("en", "de", "fr", "es", "hi", "it", "pt")
@@ -186,7 +209,11 @@ class Gateway:
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(_read_locales)
-        async with open_house(self._config) as house, asyncio.TaskGroup() as tasks:
+        async with (
+            open_store(self._config) as store,
+            open_house(self._config, store=store) as house,
+            asyncio.TaskGroup() as tasks,
+        ):
             watching = tasks.create_task(
                 watch_loop(house.metrics, house.admission.forecast.loop_took)
             )
@@ -213,8 +240,9 @@ class Gateway:
             Route("/v1/speech", SpeechOverHttp(house)),
             WebSocketRoute("/v1/speech", SpeechOverWebSocket(house)),
             Route("/v1/speech/segments", SegmentsOverHttp(house)),
-            Route("/v1/speech/voices", JsonAnswer(lambda: voices)),
-            Route("/v1/speech/models", JsonAnswer(lambda: models)),
+            Route("/v1/speech/tokens", TokensOverHttp(house)),
+            Route("/v1/speech/voices", JsonAnswer(lambda: voices, house.gate)),
+            Route("/v1/speech/models", JsonAnswer(lambda: models, house.gate)),
             Route("/openapi.json", JsonAnswer(lambda: asked)),
             Route("/asyncapi.json", JsonAnswer(lambda: said)),
             Route("/healthz", JsonAnswer(lambda: alive)),

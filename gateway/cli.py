@@ -19,7 +19,7 @@ from gateway import __version__
 from gateway.administration import keys_group
 from gateway.bench.extra import bench_extra
 from gateway.bench.sessions.options import load_command
-from gateway.config import Config, ConfigError, load_config
+from gateway.config import Config, ConfigError, judge_exposure, load_config
 from gateway.core.errors import GatewayError
 from gateway.core.intake import Cut
 from gateway.core.params import BufferingRequest, FormatRequest, Parameters, TextSettings
@@ -58,15 +58,26 @@ def main() -> None:
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="0 picks one.  [default: 8080]")
 @click.option("--config", "file", type=ConfigFile, help="Configuration in TOML.")
-def serve_command(host: str | None, port: int | None, file: Path | None) -> None:
+@click.option(
+    "--insecure",
+    is_flag=True,
+    default=None,
+    help="Let everybody in who reaches the port, where nobody needs a key.",
+)
+def serve_command(
+    host: str | None, port: int | None, file: Path | None, insecure: bool | None
+) -> None:
     """Serve both protocols until SIGTERM."""
     from gateway.server import serve
     from gateway.telemetry.log import configure_logging
 
-    config = _config(file, host=host, port=port)
+    config = _config(file, host=host, port=port, insecure=insecure)
     configure_logging(config.server.log_level)
     try:
+        judge_exposure(config)
         started = serve(config)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(
             f"cannot listen on {config.server.host}:{config.server.port}: {error.strerror}"

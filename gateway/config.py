@@ -18,7 +18,7 @@ from msgspec import Meta
 from gateway.core.limits import Limits
 from gateway.core.vocabulary import Route
 from gateway.fronts.origins import ANY, read_origin
-from gateway.fronts.proxies import read_networks
+from gateway.fronts.proxies import is_loopback, read_networks
 
 ENVIRONMENT_PREFIX = "GATEWAY_"
 FILE_VARIABLE = "GATEWAY_CONFIG"
@@ -45,6 +45,8 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Origins of web pages that may use the gateway, beside its own; `*` = all."""
     order: Literal["deadline", "arrival"] = "deadline"
     """Who is next where there are fewer places than people; `arrival` is there to measure what `deadline` is worth."""
+    insecure: bool = False
+    """Let everybody in who reaches the port, on other addresses than this machine's own, too."""
     shutdown_ms: Annotated[int, Meta(ge=0, le=600_000)] = 10_000
     """Within this time after SIGTERM the process ends."""
 
@@ -215,6 +217,16 @@ def _read(file: Path) -> dict[str, object]:
         raise ConfigError(f"{file}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: {error}") from None
+
+
+def judge_exposure(config: Config) -> None:
+    """Raises ConfigError when others than this machine could reach a gateway that asks nobody for a key."""
+    server = config.server
+    if not (server.insecure or config.accounts.database or is_loopback(server.host)):
+        raise ConfigError(
+            f"server.host is {server.host}, which others may reach, and nobody would need a key: "
+            "name a file in accounts.database, or say --insecure"
+        )
 
 
 def _convert(values: object, source: str, *, strict: bool) -> Config:

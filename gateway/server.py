@@ -131,6 +131,10 @@ def serve(config: Config) -> bool:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     sys.stderr.write(f"Speech Gateway listens on http://{shown}:{port}\n")
+    if not config.accounts.database:
+        sys.stderr.write(
+            "It is open: whoever reaches it needs no key (accounts.database is empty)\n"
+        )
     sys.stderr.flush()
     server.run(sockets=[listener])
     return server.started

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gateway.accounts.migrate import DatabaseUnusable, migrate
 from gateway.accounts.model import KeptKey, KeptToken, Key, Scope
 from gateway.accounts.threads import DatabaseThread, connect
+from gateway.core.errors import AccountsUnavailable, RateLimited
 
 _ADD_KEY = """
 INSERT INTO keys (id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms, digest)
@@ -77,17 +79,28 @@ class SqliteStore:
 
         return await self._writes.ask(work)
 
-    async def touch_key(self, id: str, now_ms: int) -> None:
+    def note_use(self, id: str, now_ms: int) -> None:
         def work(database: sqlite3.Connection) -> None:
             database.execute(
                 "UPDATE keys SET used_ms = max(coalesce(used_ms, 0), ?) WHERE id = ?", (now_ms, id)
             )
 
-        await self._writes.ask(work)
+        with suppress(AccountsUnavailable):
+            # Asked for its failure, so that asyncio does not complain that nobody did.
+            self._writes.ask(work).add_done_callback(asyncio.Future.exception)
 
-    async def add_token(self, kept: KeptToken, now_ms: int) -> None:
+    async def add_token(self, kept: KeptToken, now_ms: int, *, pending_max: int) -> None:
         def work(database: sqlite3.Connection) -> None:
             database.execute("DELETE FROM tokens WHERE expires_ms <= ?", (now_ms,))
+            waiting, earliest_ms = database.execute(
+                "SELECT count(*), min(expires_ms) FROM tokens WHERE key = ?", (kept.key,)
+            ).fetchone()
+            if waiting >= pending_max:
+                raise RateLimited(
+                    "too many tokens of this key are waiting to be used",
+                    allowed=f"at most {pending_max}",
+                    retry_after_ms=earliest_ms - now_ms,
+                )
             database.execute(
                 "INSERT INTO tokens (id, digest, key, expires_ms) VALUES (?, ?, ?, ?)",
                 (kept.id, kept.digest, kept.key, kept.expires_ms),

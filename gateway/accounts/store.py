@@ -34,12 +34,12 @@ class Store(Protocol):
         """The key is good for nothing from now on, nor are its tokens; the first time counts. None = there is none."""
         ...
 
-    async def touch_key(self, id: str, now_ms: int) -> None:
-        """The key was used. Its last use never goes back."""
+    def note_use(self, id: str, now_ms: int) -> None:
+        """The key was used. It is written down soon, and is never worth an error; the last use never goes back."""
         ...
 
-    async def add_token(self, kept: KeptToken, now_ms: int) -> None:
-        """A new token; expired ones are forgotten."""
+    async def add_token(self, kept: KeptToken, now_ms: int, *, pending_max: int) -> None:
+        """A new token; expired ones are forgotten. Raises RateLimited when so many of its key are waiting to be used."""
         ...
 
     async def take_token(self, id: str, digest: bytes, now_ms: int) -> str | None:

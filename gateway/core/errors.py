@@ -19,6 +19,9 @@ GatewayError
 │   ├── TooManyContexts                too_many_contexts   429  per connection
 │   ├── TextBacklogFull                text_backlog_full   429  too much unspoken text; `allowed` is the room left
 │   ├── TooManyPending                 too_many_pending    429  too many unanswered commands
+│   ├── Unauthorized                   unauthorized        401  no key, or none that is good
+│   ├── Forbidden                      forbidden           403  the key may not be used for this
+│   ├── RateLimited                    rate_limited        429  more than the key may; `retry_after_ms`
 │   ├── OriginForbidden                origin_forbidden    403  a web page of an origin that is not allowed
 │   ├── MetricsForbidden               metrics_forbidden   403  /metrics is not for this address
 │   ├── ResumeGone                     resume_gone         410  what the client misses is no longer kept
@@ -199,6 +202,24 @@ class TooManyPending(CallerError):
     """The context holds as many unanswered commands as it may; read before sending more."""
 
     code, status, retryable = "too_many_pending", 429, True
+
+
+class Unauthorized(CallerError):
+    """No key was shown, or one that is not good."""
+
+    code, status = "unauthorized", 401
+
+
+class Forbidden(CallerError):
+    """The key is good, but not for this."""
+
+    code, status = "forbidden", 403
+
+
+class RateLimited(CallerError):
+    """More than the key may have now; it is known when that is over."""
+
+    code, status, retryable = "rate_limited", 429, True
 
 
 class OriginForbidden(CallerError):

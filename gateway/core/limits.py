@@ -101,6 +101,14 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lost_text_chars_max: Annotated[int, Meta(ge=0, le=100_000_000)] = 2_000_000
     """That, over all connections; the oldest is forgotten first."""
 
+    # Accounts
+    token_open_ms: Millis = 60_000
+    """So long after it was minted a token may open a connection."""
+    token_session_ms: Millis = 900_000
+    """A WebSocket that was opened with a token is closed after so long."""
+    tokens_pending_max: Count = 1_000
+    """Tokens of one key that were not used yet."""
+
     # Server
     send_buffer_bytes: Annotated[int, Meta(ge=0, le=16 * 1_048_576)] = 131_072
     """SO_SNDBUF of the listening socket, so that audio waits here, where a clear reaches it; 0 = the system's."""

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.accounts.model import Scope as Use
 from gateway.audio.registry import MEDIA_TYPES, media_type
 from gateway.core.commands import Abort, EndInput
 from gateway.core.errors import (
@@ -48,6 +49,7 @@ from gateway.dialects.base import SpeechRequest
 from gateway.dialects.lines import LineForm
 from gateway.dialects.native import decode_request, encode_http_error
 from gateway.fronts.accept import accepted, choose
+from gateway.fronts.authentication import authenticate
 from gateway.fronts.event_body import EventBody
 from gateway.fronts.reply import (
     Headers,
@@ -87,17 +89,20 @@ class SpeechOverHttp:
         answer = _Answer(send, request_id)
         metrics = self._house.metrics
         begun = time.monotonic()
-        chars = 0
+        chars, key = 0, None
         try:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("speech is made by POST", allowed="POST")
+            caller = await authenticate(self._house.gate, scope, Use.SPEECH)
+            key = caller.key
             with self._house.admission.connection():
                 body = await read_body(scope, receive, self._house.limits)
                 asked = decode_request(body)
                 chars = len(asked.text)
                 settings, form = self._judge(asked, accepted(scope))
                 answer.describe(settings, asked, form, self._house.limits.keep_alive_ms / 1_000)
-                problem = await self._speak(asked, settings, owner_of(scope), receive, answer)
+                owner = owner_of(scope, caller)
+                problem = await self._speak(asked, settings, owner, receive, answer)
             if problem is not None:
                 await answer.refuse(problem)
         except GatewayError as error:
@@ -114,6 +119,7 @@ class SpeechOverHttp:
             "speech_http",
             extra={
                 "request_id": request_id,
+                "key": key,
                 "status": answer.status,
                 "chars": chars,
                 "samples": answer.samples,

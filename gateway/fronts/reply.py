@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from starlette.types import Scope, Send
 
-from gateway.core.errors import Draining, MethodNotAllowed, Problem
+from gateway.accounts.gate import LOCAL, Caller
+from gateway.core.errors import Draining, MethodNotAllowed, Problem, Unauthorized
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -41,18 +42,23 @@ def headers(request_id: str, media_type: str, more: Iterable[tuple[str, str]] = 
     ]
 
 
-def owner_of(scope: Scope) -> str:
-    """Whom the work of a connection is counted to: the address it comes from."""
+def owner_of(scope: Scope, caller: Caller) -> str:
+    """Whom the work of a connection is counted to: its key or, where there are no keys, the address it comes from."""
+    if caller is not LOCAL:
+        return caller.key
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
 def error_headers(problem: Problem, request_id: str) -> Headers:
     """The headers of an error in JSON, with Retry-After (seconds, rounded up: RFC 9110 §10.2.3) where it helps, and
-    with Allow where the method was wrong, which must have it (§15.5.6). Who goes away lets go of the connection, too."""
+    with Allow where the method was wrong, which must have it (§15.5.6), as WWW-Authenticate must be where a key is missing
+    (§15.5.2). Who goes away lets go of the connection, too."""
     more = []
     if problem.code == MethodNotAllowed.code and problem.allowed is not None:
         more.append(("allow", problem.allowed))
+    if problem.code == Unauthorized.code:
+        more.append(("www-authenticate", "Bearer"))
     if problem.code == Draining.code:
         more.append(("connection", "close"))
     if problem.retry_after_ms is not None:

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from gateway.accounts.model import Scope as Use
 from gateway.core.errors import GatewayError, MethodNotAllowed, TextTooLong
 from gateway.core.intake import Cut, Intake
 from gateway.core.params import HTTP_DEFAULTS, TextSettings
 from gateway.core.resolve import resolve
 from gateway.core.vocabulary import CutKind, CutReason
 from gateway.dialects.native import decode_request
+from gateway.fronts.authentication import authenticate
 from gateway.fronts.http import read_body
 from gateway.fronts.reply import headers, new_request_id, send_json
 from gateway.fronts.system import send_problem
@@ -50,6 +52,7 @@ class SegmentsOverHttp:
         try:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("text is cut by POST", allowed="POST")
+            await authenticate(self._house.gate, scope, Use.SPEECH)
             limits = self._house.limits
             asked = decode_request(await read_body(scope, receive, limits))
             if len(asked.text) > limits.text_chars_max:

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.accounts.gate import Gate
+from gateway.accounts.model import Scope as Use
 from gateway.audio.registry import MEDIA_TYPES
 from gateway.core.errors import (
     GatewayError,
@@ -24,6 +26,7 @@ from gateway.core.formats import SHAPES, rates_of
 from gateway.core.params import Catalog, Controls, Model, Voice
 from gateway.core.vocabulary import Codec, Container, Route
 from gateway.dialects.native import encode_http_error
+from gateway.fronts.authentication import authenticate
 from gateway.fronts.proxies import Network, is_among, read_address
 from gateway.fronts.reply import error_headers, headers, new_request_id, send_json
 from gateway.runtime.drain import Drain
@@ -136,10 +139,12 @@ def _languages(model: Model) -> tuple[str, ...]:
 
 
 class JsonAnswer:
-    """A GET that is answered with JSON, as a plain ASGI application. `answer` may raise a GatewayError."""
+    """A GET that is answered with JSON, as a plain ASGI application. `answer` may raise a GatewayError; with a `gate` only
+    who may speak is answered."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, gate: Gate | None = None) -> None:
         self._answer = answer
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -147,6 +152,8 @@ class JsonAnswer:
         try:
             if scope["method"] not in {"GET", "HEAD"}:
                 raise MethodNotAllowed(f"{scope['method']} means nothing here", allowed="GET, HEAD")
+            if self._gate is not None:
+                await authenticate(self._gate, scope, Use.SPEECH)
             body = msgspec.json.encode(self._answer())
         except GatewayError as error:
             await send_problem(send, error.problem, request_id)

@@ -14,6 +14,8 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
+from gateway.accounts.gate import Caller
+from gateway.accounts.model import Scope as Use
 from gateway.core.errors import GatewayError, Internal
 from gateway.core.params import WEBSOCKET_DEFAULTS
 from gateway.dialects.base import Frame
@@ -24,6 +26,7 @@ from gateway.dialects.native import (
     choose_subprotocol,
     encode_http_error,
 )
+from gateway.fronts.authentication import authenticate
 from gateway.fronts.reply import error_headers, headers, new_request_id, owner_of, send_json
 from gateway.runtime.house import House
 from gateway.runtime.mux import Mux
@@ -55,6 +58,7 @@ class SpeechOverWebSocket:
         request_id = new_request_id()
         await receive()  # websocket.connect, always the first message (ASGI)
         try:
+            caller = await authenticate(self._house.gate, scope, Use.SPEECH)
             subprotocol = choose_subprotocol(scope["subprotocols"])
             query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
             conversation = NativeConversation(
@@ -65,7 +69,7 @@ class SpeechOverWebSocket:
                 await send(
                     {"type": "websocket.accept", "subprotocol": subprotocol, "headers": head}
                 )
-                await self._serve(scope, conversation, request_id, receive, send)
+                await self._serve(scope, conversation, request_id, caller, receive, send)
         except GatewayError as error:
             self._house.metrics.refused(ROUTE, error.problem)
             self._ended("refused")
@@ -82,6 +86,7 @@ class SpeechOverWebSocket:
         scope: Scope,
         conversation: NativeConversation,
         request_id: str,
+        caller: Caller,
         receive: Receive,
         send: Send,
     ) -> None:
@@ -114,9 +119,13 @@ class SpeechOverWebSocket:
             await end(code, verdict.name.lower())
 
         try:
-            wire = Wire(take, give, lambda: said_goodbye, hang_up)
+            wire = Wire(take, give, lambda: said_goodbye, hang_up, ends_at=_ends_at(caller))
             scope.setdefault("extensions", {})[SPEECH] = {"wire": wire}
-            mux = Mux(self._house, conversation, request_id, owner=owner_of(scope))
+            mux = Mux(
+                *(self._house, conversation, request_id),
+                owner=owner_of(scope, caller),
+                principal=caller.key,
+            )
             verdict = await mux.run(wire)
         except ExceptionGroup:
             # The edge of the connection: whatever a task of it died of, the others never hear of it.
@@ -134,6 +143,7 @@ class SpeechOverWebSocket:
             "speech_websocket",
             extra={
                 "request_id": request_id,
+                "key": caller.key,
                 "verdict": verdict.name.lower(),
                 "ms": round((time.monotonic() - begun) * 1_000, 1),
             },
@@ -141,3 +151,10 @@ class SpeechOverWebSocket:
 
     def _ended(self, cause: str) -> None:
         self._house.metrics.connections_ended.labels(ROUTE, cause).inc()
+
+
+def _ends_at(caller: Caller) -> float | None:
+    """When a connection of this caller must end, in loop time."""
+    if caller.session_ms_max is None:
+        return None
+    return asyncio.get_running_loop().time() + caller.session_ms_max / 1_000

@@ -13,6 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from gateway.core.limits import Limits
 from gateway.guard.closing import CutsOff
 from gateway.guard.handshake import JudgesHandshakes
+from gateway.guard.losing import TellsLosses
 from gateway.guard.messages import BoundsMessages
 from gateway.guard.pings import WaitsForPongs
 from gateway.guard.requests import BoundsRequests
@@ -23,6 +24,6 @@ def protocols(limits: Limits) -> tuple[type[asyncio.Protocol], type[asyncio.Prot
     """uvicorn's protocols for HTTP and for WebSocket, bounded by these limits."""
     bounds = {"limits": limits}
     http = (InSlices, BoundsRequests, CutsOff, HttpToolsProtocol)
-    bounded = (BoundsMessages, InSlices, JudgesHandshakes, WaitsForPongs, CutsOff)
+    bounded = (BoundsMessages, InSlices, JudgesHandshakes, TellsLosses, WaitsForPongs, CutsOff)
     websocket = (*bounded, WebSocketsSansIOProtocol)
     return type("Http", http, bounds), type("WebSocket", websocket, bounds)

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from gateway.accounts.gate import Gate
+from gateway.accounts.store import Store
 from gateway.audio.farm import EncodeFarm
 from gateway.core.limits import Limits
 from gateway.core.params import Catalog, Settings
@@ -39,9 +41,13 @@ class House:
     clock: Callable[[], float] = field(default_factory=_loop_clock)
     """Seconds for what is measured. uvloop's own clock knows whole milliseconds only."""
     metrics: Metrics = field(default_factory=Metrics)
+    store: Store | None = None
+    """Where the accounts are kept; None = everybody may speak."""
+    gate: Gate = field(init=False)
     lobby: Lobby = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "gate", Gate(self.store, self.limits))
         object.__setattr__(self, "lobby", Lobby(self.limits))
         self.metrics.watch(self.vitals)
 

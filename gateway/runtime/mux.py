@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.accounts.gate import LOCAL
 from gateway.core.commands import (
     Abort,
     Clear,
@@ -67,8 +68,6 @@ FRAME_MS_UNPACED = 500
 FRAME_MS_SHARED = 40
 """Audio per frame while several do, so that each comes round soon."""
 
-ANYBODY = "local"
-"""Who is connected, as long as nobody has to say who he is."""
 FRESH_S = 1.0
 """A connection that was accepted so short ago may begin its first context even while the server goes away: its client
 could not know, and would have to come again."""
@@ -108,7 +107,7 @@ class Mux:
         session: str,
         *,
         owner: str = "",
-        principal: str = ANYBODY,
+        principal: str = LOCAL.key,
     ) -> None:
         self._house = house
         self._owner = owner
@@ -207,6 +206,10 @@ class Mux:
         silence.begin(
             lambda first: self._leave(Verdict.FIRST_MESSAGE_LATE if first else Verdict.IDLE)
         )
+        ending = None
+        if wire.ends_at is not None:
+            loop = asyncio.get_running_loop()
+            ending = loop.call_at(wire.ends_at, self._leave, Verdict.SESSION_OVER)
         if self._drain.is_over:
             self._leave(Verdict.DRAINING)
         try:
@@ -214,6 +217,8 @@ class Mux:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._leave(Verdict.PEER_GONE)
+            if ending is not None:
+                ending.cancel()
             silence.close()
             stall.close()
             # Stopped half-way through a message or an event, it would be lost.

@@ -24,6 +24,8 @@ class Verdict(Enum):
     """The client has said nothing for long, and no context is open."""
     RESUMED_ELSEWHERE = auto()
     """The client has come back over another connection."""
+    SESSION_OVER = auto()
+    """It has lasted as long as it may."""
     DRAINING = auto()
     """The server is going away."""
 
@@ -36,7 +38,8 @@ def _future() -> asyncio.Future[Verdict]:
 class Wire:
     """One socket, as the mux sees it. `receive` gives None when the peer is gone; `send` raises OSError then.
 
-    `said_goodbye` tells whether the peer closed it on purpose; `hang_up` closes it from our side."""
+    `said_goodbye` tells whether the peer closed it on purpose; `hang_up` closes it from our side. It may be used until
+    `ends_at`, in loop time."""
 
     receive: Callable[[], Awaitable[Frame | None]]
     send: Callable[[Frame], Awaitable[None]]
@@ -44,6 +47,7 @@ class Wire:
     hang_up: Callable[[Verdict], Coroutine[None, None, None]] | None = None
     played_by: Callable[[], float | None] = lambda: None
     """When what was sent will have been played, in loop time; None = nothing was. Set by whoever serves the wire."""
+    ends_at: float | None = None
     over: asyncio.Future[Verdict] = field(default_factory=_future)
     """Set when it is no longer used."""
 

@@ -10,9 +10,11 @@ import pytest
 from gateway.accounts.credentials import Credential, Kind, new_credential
 from gateway.accounts.model import KeptKey, KeptToken, Key, Scope
 from gateway.accounts.store import Store
+from gateway.core.errors import RateLimited
 from tests.accounts.stores import STORES, OpenStore
 
 NOW = 1_700_000_000_000
+PENDING_MAX = 3
 
 pytestmark = pytest.mark.parametrize("open_store", STORES.values(), ids=STORES)
 
@@ -29,9 +31,10 @@ def a_key(**changes: object) -> tuple[Credential, KeptKey]:
     return credential, KeptKey(Key(**{**known, **changes}), credential.digest)  # type: ignore[arg-type]
 
 
-async def a_token(store: Store, key: str, *, lives_ms: int = 60_000) -> Credential:
+async def a_token(store: Store, key: str, *, lives_ms: int = 60_000, at: int = NOW) -> Credential:
     token = new_credential(Kind.TOKEN)
-    await store.add_token(KeptToken(token.id, token.digest, key, NOW + lives_ms), NOW)
+    kept = KeptToken(token.id, token.digest, key, at + lives_ms)
+    await store.add_token(kept, at, pending_max=PENDING_MAX)
     return token
 
 
@@ -82,7 +85,8 @@ async def test_the_last_use_never_goes_back(open_store: OpenStore, tmp_path: Pat
         _, kept = a_key()
         await store.add_key(kept)
         for at in (NOW + 2, NOW + 1):
-            await store.touch_key(kept.key.id, at)
+            store.note_use(kept.key.id, at)
+        await a_token(store, kept.key.id)
         (key,) = await store.list_keys()
         assert key.used_ms == NOW + 2
 
@@ -113,6 +117,19 @@ async def test_a_token_has_its_time(
         token = await a_token(store, kept.key.id, lives_ms=60_000)
         got = await store.take_token(token.id, token.digest, NOW + 60_000 + at)
         assert (got == kept.key.id) == good
+
+
+async def test_waiting_tokens_are_bounded(open_store: OpenStore, tmp_path: Path) -> None:
+    async with open_store(tmp_path) as store:
+        for _, kept in (a_key(), a_key()):
+            await store.add_key(kept)
+            first, *_ = [await a_token(store, kept.key.id) for _ in range(PENDING_MAX)]
+            with pytest.raises(RateLimited) as refused:
+                await a_token(store, kept.key.id, at=NOW + 10_000)
+            assert refused.value.problem.retry_after_ms == 50_000
+            assert await store.take_token(first.id, first.digest, NOW) is not None
+            await a_token(store, kept.key.id)
+            await a_token(store, kept.key.id, at=NOW + 60_000)  # The others have expired.
 
 
 async def test_many_at_once_are_all_answered(open_store: OpenStore, tmp_path: Path) -> None:

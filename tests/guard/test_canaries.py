@@ -7,6 +7,9 @@ import os
 import re
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -15,6 +18,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
+from gateway.accounts.credentials import Credential
+from gateway.accounts.sqlite import open_sqlite
+from tests.accounts.test_gate import make_key
 from tests.fronts.peers import frame, raw_peer
 from tests.support.checkout import ROOT
 
@@ -63,22 +69,21 @@ async def sing(port: int) -> None:
         await peer.read_to_end()
 
 
-@pytest.mark.socket
-@pytest.mark.slow
-@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
-async def test_no_log_has_them(level: str) -> None:
-    environment = {
-        **os.environ,
-        "GATEWAY_SERVER__LOG_LEVEL": level,
-        "GATEWAY_SERVER__PORT": "0",
-        "GATEWAY_DEFAULT_MODEL": "tone",
-        "GATEWAY_MODELS": '{"tone": {"engine": "tone"}}',
-        "PYTHONASYNCIODEBUG": "1" if level == "debug" else "",
-    }
+@asynccontextmanager
+async def gateway(level: str, logged: bytearray, **environment: str) -> AsyncIterator[int]:
+    """A gateway in a process of its own, by its port. At the end `logged` has all that it wrote."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway", "serve"),
         cwd=ROOT,
-        env=environment,
+        env={
+            **os.environ,
+            "GATEWAY_SERVER__LOG_LEVEL": level,
+            "GATEWAY_SERVER__PORT": "0",
+            "GATEWAY_DEFAULT_MODEL": "tone",
+            "GATEWAY_MODELS": '{"tone": {"engine": "tone"}}',
+            "PYTHONASYNCIODEBUG": "1" if level == "debug" else "",
+            **environment,
+        },
         stderr=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -87,11 +92,63 @@ async def test_no_log_has_them(level: str) -> None:
         first = await process.stderr.readline()
         found = re.search(rb":(\d+)\s*$", first)
         assert found is not None, first
-        await sing(int(found[1]))
+        yield int(found[1])
     finally:
         process.send_signal(signal.SIGTERM)
         out, err = await process.communicate()
-    assert CANARY.encode() not in first + out + err
+        logged += first + out + err
+
+
+@pytest.mark.socket
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+async def test_no_log_has_them(level: str) -> None:
+    logged = bytearray()
+    async with gateway(level, logged) as port:
+        await sing(port)
+    assert CANARY.encode() not in logged
     if level in {"debug", "info"}:
-        assert err.count(b"speech_http") >= 4
-        assert b"speech_websocket" in err
+        assert logged.count(b"speech_http") >= 4
+        assert b"speech_websocket" in logged
+
+
+async def show(port: int, key: Credential) -> tuple[str, bytes]:
+    """Show a key and a token of it in every place where they may be shown, and where they may not. Gives the token's secret,
+    and all that was answered but for the answer that has it."""
+    told = b""
+    wrong = key._replace(secret=key.secret[::-1]).text
+    url = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as client:
+        for shown in (f"Bearer {key.text}", f"Basic {key.text}", key.text, f"Bearer {wrong}"):
+            for query in ("", f"?token={key.text}&api_key={wrong}"):
+                head = {"authorization": shown, "x-api-key": key.text}
+                answer = await client.post(f"/v1/speech{query}", json={"text": "A"}, headers=head)
+                told += answer.content + repr(answer.headers).encode()
+        minted = await client.post("/v1/speech/tokens", headers={"x-api-key": key.text})
+        token = str(minted.json()["token"])
+        ws = f"ws://127.0.0.1:{port}/v1/speech"
+        name = Subprotocol("speech.v1.json")
+        async with connect(f"{ws}?token={token}", subprotocols=[name], proxy=None) as socket:
+            told += str(await socket.recv()).encode()
+        for shown in (token, key.text, wrong):
+            for query, offered in (("", f"token.{shown}"), (f"?token={shown}", "token.")):
+                with pytest.raises(InvalidStatus) as refused:
+                    await connect(ws + query, subprotocols=[name, Subprotocol(offered)], proxy=None)
+                told += refused.value.response.body or b""
+        told += (await client.get("/metrics")).content
+    return token.partition(".")[2], told
+
+
+@pytest.mark.socket
+@pytest.mark.slow
+async def test_no_log_error_or_metric_has_a_key(tmp_path: Path) -> None:
+    store = await open_sqlite(tmp_path / "accounts.db")
+    key = await make_key(store)
+    await store.aclose()
+    logged = bytearray()
+    database = str(tmp_path / "accounts.db")
+    async with gateway("debug", logged, GATEWAY_ACCOUNTS__DATABASE=database) as port:
+        token, told = await show(port, key)
+    assert key.id.encode() in logged
+    for secret in (key.secret, key.secret[::-1], token):
+        assert secret.encode() not in logged + told

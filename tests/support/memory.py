@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import anyio
 import msgspec
 
+from gateway.accounts.gate import LOCAL
 from gateway.app import build_catalog
 from gateway.audio.farm import EncodeFarm
 from gateway.config import Config, ModelConfig
@@ -20,7 +21,7 @@ from gateway.engines.tone import ToneEngine
 from gateway.runtime.admission import Admission
 from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
-from gateway.runtime.mux import ANYBODY, Mux
+from gateway.runtime.mux import Mux
 from gateway.runtime.turns import new_turns
 from gateway.runtime.wire import Verdict, Wire
 from tests.support.server import SpeechSocket
@@ -140,7 +141,8 @@ async def memory_socket(
     form: AudioForm = AudioForm.BINARY,
     unread_max: int = FRAMES_MAX,
     owner: str = "",
-    principal: str = ANYBODY,
+    principal: str = LOCAL.key,
+    ends_at: float | None = None,
 ) -> AsyncIterator[MemorySocket]:
     """Connect to a mux, and leave at the end of the block. `ready` is the first message to receive."""
     connection = MemoryConnection(unread_max)
@@ -149,7 +151,10 @@ async def memory_socket(
         try:
             mux = Mux(house, NativeConversation(form), "memory", owner=owner, principal=principal)
             return await mux.run(
-                Wire(connection.take, connection.give, lambda: not connection.is_broken)
+                Wire(
+                    *(connection.take, connection.give, lambda: not connection.is_broken),
+                    ends_at=ends_at,
+                )
             )
         finally:
             connection.close()

@@ -30,6 +30,7 @@ from gateway.dialects.native import (
 from gateway.fronts.described.schemas import Json, ref, schemas
 from gateway.fronts.segments import Segments
 from gateway.fronts.system import Alive, Models, Readiness, Voices
+from gateway.fronts.tokens import TokenInfo
 from gateway.telemetry.metrics import MEDIA_TYPE as METRICS
 
 JSON = "application/json"
@@ -62,7 +63,7 @@ _TEXT = (
     *(e.InvalidMessage, e.InvalidValue, e.TextMissing, e.TextTooLong, e.MessageTooLarge),
     *(e.UnknownVoice, e.UnknownModel, e.Unsupported),
 )
-_ACCOUNT = (e.AccountsUnavailable,)
+_ACCOUNT = (e.Unauthorized, e.Forbidden, e.RateLimited, e.AccountsUnavailable)
 _SPEECH = (
     *(*_TEXT, *_ACCOUNT, e.NotAcceptable, e.Overloaded, e.Draining),
     *(e.EngineLost, e.EngineTimeout, e.SegmentRejected, e.EngineFailed),
@@ -87,12 +88,19 @@ OPERATIONS = (
     Operation(
         *("post", "/v1/speech/segments", "segments", "Say how a text would be cut."),
         gives={JSON: Segments},
-        refuses=_TEXT,
+        refuses=(*_TEXT, *_ACCOUNT),
         takes=SpeechBody,
         headers=("X-Ignored-Fields",),
     ),
     Operation(
-        "get", "/v1/speech/voices", "voices", "List the voices of all models.", gives={JSON: Voices}
+        *("post", "/v1/speech/tokens", "tokens", "Mint a single-use token for a browser."),
+        gives={JSON: TokenInfo},
+        refuses=_ACCOUNT,
+    ),
+    Operation(
+        *("get", "/v1/speech/voices", "voices", "List the voices of all models."),
+        gives={JSON: Voices},
+        refuses=_ACCOUNT,
     ),
     Operation(
         "get",
@@ -100,6 +108,7 @@ OPERATIONS = (
         "models",
         "List the models, and what each can.",
         gives={JSON: Models},
+        refuses=_ACCOUNT,
     ),
     Operation("get", "/healthz", "alive", "Say that the process lives.", gives={JSON: Alive}),
     Operation(
@@ -151,8 +160,14 @@ HEADERS: Mapping[str, Json] = {
         "description": "In seconds, where waiting helps.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "WWW-Authenticate": {"description": "`Bearer`, with a 401.", "schema": _TEXT_HEADER},
     "Allow": {"description": "The methods that the path has, with a 405.", "schema": _TEXT_HEADER},
 }
+SECURITY: Mapping[str, Json] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key, or a single-use token."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+"""How a key is shown; a gateway that is open asks for none."""
 ON_EVERY_ANSWER = tuple(name for name, header in HEADERS.items() if header.get("required"))
 
 EXAMPLES: tuple[Json, ...] = (
@@ -195,7 +210,9 @@ def openapi(catalog: Catalog, limits: Limits) -> Json:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
+        "security": [{}, *({name: []} for name in SECURITY)],
         "components": {
+            "securitySchemes": dict(SECURITY),
             "schemas": components,
             "headers": dict(HEADERS),
         },
@@ -247,6 +264,8 @@ def _refusals(errors: tuple[type[e.GatewayError], ...]) -> Json:
 
 def _refusal(errors: list[type[e.GatewayError]]) -> Json:
     more = ["Retry-After"] if any(error.retryable for error in errors) else []
+    if e.Unauthorized in errors:
+        more.append("WWW-Authenticate")
     if e.MethodNotAllowed in errors:
         more.append("Allow")
     return {

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.config import Config, ConfigError, StrayKey, config_file, load_config, stray_keys
+from gateway.config import (
+    Config,
+    ConfigError,
+    StrayKey,
+    config_file,
+    judge_exposure,
+    load_config,
+    stray_keys,
+)
 from gateway.doctor.finding import Finding, fail, ok, warn
 from gateway.fronts.origins import ANY
 from gateway.fronts.proxies import Network, is_loopback, read_networks
@@ -50,15 +58,20 @@ def check_exposure(config: Config) -> list[Finding]:
     server = config.server
     trusted = read_networks(server.trusted_proxies)
     found = list(_too_wide("proxies", "server.trusted_proxies", trusted))
+    try:
+        judge_exposure(config)
+    except ConfigError as error:
+        found.append(fail("exposure", str(error), "docs/accounts.md"))
     if is_loopback(server.host):
         found.append(ok("exposure", f"only this machine reaches {server.host}"))
     elif trusted:
         found.append(ok("exposure", f"others reach {server.host}; proxies are named"))
     else:
+        who = "who has a key and reaches" if config.accounts.database else "whoever reaches"
         found.append(
             warn(
                 "exposure",
-                f"whoever reaches {server.host}:{server.port} may speak, without TLS",
+                f"{who} {server.host}:{server.port} may speak, without TLS",
                 "listen on 127.0.0.1 behind a proxy, and name it in server.trusted_proxies"
                 " (docs/operating.md, Behind a proxy)",
             )

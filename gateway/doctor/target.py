@@ -17,6 +17,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol as Offer
 
 from gateway import __version__
+from gateway.core.errors import Unauthorized
 from gateway.dialects.native import ErrorBody, Subprotocol
 from gateway.doctor.finding import Finding, fail, ok, warn
 from gateway.fronts.system import Alive
@@ -128,7 +129,10 @@ def _websocket(target: SplitResult) -> Finding:
                 return fail("websocket", "its subprotocol is lost on the way", advice)
             connection.recv(timeout=ANSWERS_WITHIN_S)
     except InvalidStatus as refused:
-        if code := _code(refused.response.body or b""):
+        code = _code(refused.response.body or b"")
+        if code == Unauthorized.code:
+            return ok("websocket", "asks for a key")
+        if code:
             return fail("websocket", f"the gateway refuses it: {code}", "docs/protocol.md, Errors")
         return fail("websocket", f"refused with {refused.response.status_code}", advice)
     except (WebSocketException, OSError) as error:

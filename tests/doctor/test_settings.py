@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.config import Config, ServerConfig
+from gateway.config import AccountsConfig, Config, ServerConfig
 from gateway.doctor.finding import Finding, Status
 from gateway.doctor.settings import check_config, check_exposure
 from tests.support.checkout import ROOT
@@ -86,17 +86,33 @@ def exposed(**server: object) -> dict[str, Status]:
     ("server", "worst"),
     [
         ({}, {"exposure": "ok"}),
-        ({"host": "0.0.0.0"}, {"exposure": "warn"}),
-        ({"host": "0.0.0.0", "trusted_proxies": ["10.0.0.1"]}, {"exposure": "ok"}),
+        ({"host": "0.0.0.0"}, {"exposure": "fail"}),
+        ({"host": "0.0.0.0", "insecure": True}, {"exposure": "warn"}),
+        ({"host": "0.0.0.0", "trusted_proxies": ["10.0.0.1"]}, {"exposure": "fail"}),
+        (
+            {"host": "0.0.0.0", "insecure": True, "trusted_proxies": ["10.0.0.1"]},
+            {"exposure": "ok"},
+        ),
         ({"trusted_proxies": ["0.0.0.0/0"]}, {"exposure": "ok", "proxies": "fail"}),
         ({"trusted_proxies": ["::/0"]}, {"exposure": "ok", "proxies": "fail"}),
         ({"trusted_proxies": ["10.0.0.0/8"]}, {"exposure": "ok", "proxies": "warn"}),
         ({"trusted_proxies": ["10.1.0.0/16"]}, {"exposure": "ok"}),
         ({"metrics": "all"}, {"exposure": "ok"}),
-        ({"host": "::", "metrics": "all"}, {"exposure": "warn", "metrics": "warn"}),
+        ({"host": "::", "metrics": "all"}, {"exposure": "fail", "metrics": "warn"}),
         ({"metrics_from": ["0.0.0.0/0"]}, {"exposure": "ok", "metrics": "fail"}),
         ({"allowed_origins": ["*"]}, {"exposure": "ok", "origins": "warn"}),
     ],
 )
 def test_what_stands_open(server: dict[str, object], worst: dict[str, str]) -> None:
     assert exposed(**server) == worst
+
+
+def test_with_keys_others_may_reach_it() -> None:
+    config = msgspec.structs.replace(
+        Config(),
+        server=ServerConfig(host="0.0.0.0"),
+        accounts=AccountsConfig(database="accounts.db"),
+    )
+    (finding,) = check_exposure(config)
+    assert finding.status is Status.WARN
+    assert "who has a key" in finding.saw

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.metrics import Metrics, Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,33 @@ class Scraped:
     def labels(self, name: str, label: str) -> set[str]:
         """Every value that a label of a metric has."""
         return {s.labels[label] for s in self.samples if s.name == f"gateway_{name}"}
+
+
+def whole() -> Metrics:
+    """Metrics of a server with everything in them."""
+    metrics = Metrics()
+    one = {"tone": 1}
+    metrics.watch(
+        lambda: Vitals(1, 1, 1, {"encoders": 0.5}, 1, one, one, one, 1, 1, 1, draining=True)
+    )
+    return metrics
+
+
+def families() -> dict[str, tuple[str, set[str]]]:
+    """Type and labels by the name that is scraped, less those of the process."""
+    metrics = whole()
+    found = {
+        family.name: (family.type, set(family.samples[0].labels) if family.samples else set())
+        for family in metrics.registry.collect()
+    }
+    for value in vars(metrics).values():
+        if isinstance(value, MetricWrapperBase):
+            assert value._type is not None
+            found[value._name] = (value._type, set(value._labelnames))
+    return {
+        f"{name}_total" if kind == "counter" else name: (kind, labels)
+        for name, (kind, labels) in found.items()
+    }
 
 
 def read(exposition: bytes) -> Scraped:

@@ -2,57 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from itertools import product
 from pathlib import Path
 
 import msgspec
 import pytest
-from prometheus_client.metrics import MetricWrapperBase
 from starlette.types import Message as AsgiMessage, Scope
 
 from gateway.core.events import Timings
 from gateway.core.vocabulary import Codec, Route
 from gateway.fronts.proxies import read_networks
 from gateway.fronts.system import MetricsOverHttp
-from gateway.telemetry.metrics import MEDIA_TYPE, Metrics, Vitals
+from gateway.telemetry.metrics import MEDIA_TYPE, Metrics
 from tests.fronts.peers import http_client
 from tests.support.checkout import ROOT
 from tests.support.documents import in_words, named, table
-from tests.support.scraped import read
+from tests.support.promtool import needs_promtool, not_promql, promtool
+from tests.support.scraped import families, read, whole
 from tests.support.server import running_server, speech_socket, tone_config
 
 PROTOCOL = ROOT / "docs" / "protocol.md"
 DOCUMENT = ROOT / "docs" / "operating.md"
 TABLES = ("Contexts and connections", "Waiting", "Work", "The server")
-
-
-def whole() -> Metrics:
-    """Metrics of a server with everything in them."""
-    metrics = Metrics()
-    one = {"tone": 1}
-    metrics.watch(
-        lambda: Vitals(1, 1, 1, {"encoders": 0.5}, 1, one, one, one, 1, 1, 1, draining=True)
-    )
-    return metrics
-
-
-def families() -> dict[str, tuple[str, set[str]]]:
-    """Type and labels by the name that is scraped, less those of the process."""
-    metrics = whole()
-    found = {
-        family.name: (family.type, set(family.samples[0].labels) if family.samples else set())
-        for family in metrics.registry.collect()
-    }
-    for value in vars(metrics).values():
-        if isinstance(value, MetricWrapperBase):
-            assert value._type is not None
-            found[value._name] = (value._type, set(value._labelnames))
-    return {
-        f"{name}_total" if kind == "counter" else name: (kind, labels)
-        for name, (kind, labels) in found.items()
-    }
 
 
 def test_every_metric_is_described_as_it_is() -> None:
@@ -86,7 +57,7 @@ def test_names_say_what_they_count_in() -> None:
 
 def test_every_question_asks_for_a_metric_there_is() -> None:
     known = [name.removesuffix("_total") for name in families()]
-    for row in table(DOCUMENT, "What to look at"):
+    for row in table(DOCUMENT, "What to ask"):
         assert any(name in row["expression"] for name in known)
 
 
@@ -99,32 +70,17 @@ def test_the_text_is_prometheus_s() -> None:
     assert b"_created" not in metrics.exposition()
 
 
-@pytest.fixture
-def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        pytest.skip("promtool is not installed (Debian's package prometheus has it)")
-    return found
-
-
-def test_promtool_finds_nothing_to_say(promtool: str) -> None:
+@needs_promtool
+def test_promtool_finds_nothing_to_say() -> None:
     metrics = whole()
     metrics.figures(Route.HTTP, "tone", Codec.MP3)
-    checked = subprocess.run(
-        [promtool, "check", "metrics"], input=metrics.exposition(), capture_output=True, check=False
-    )
-    assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
+    assert promtool("check", "metrics", given=metrics.exposition()) == (0, "")
 
 
-def test_promtool_understands_every_question(promtool: str, tmp_path: Path) -> None:
-    rules = [
-        {"record": f"question:{number}", "expr": row["expression"].strip("`")}
-        for number, row in enumerate(table(DOCUMENT, "What to look at"))
-    ]
-    file = tmp_path / "rules.yml"
-    file.write_bytes(msgspec.json.encode({"groups": [{"name": "questions", "rules": rules}]}))
-    checked = subprocess.run([promtool, "check", "rules", file], capture_output=True, check=False)
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+@needs_promtool
+def test_promtool_understands_every_question(tmp_path: Path) -> None:
+    questions = [row["expression"].strip("`") for row in table(DOCUMENT, "What to ask")]
+    assert not_promql(questions, tmp_path) == ""
 
 
 def test_figures_are_shared() -> None:

@@ -5,14 +5,28 @@ uvicorn and `websockets` bound bytes; a frame without any costs six bytes and co
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
 
 from gateway.core.limits import Limits
 
 POLICY_VIOLATION = 1008
 BURST_S = 1.0
 """Frames of so long a time may come at once."""
+
+
+class _Frames(ServerProtocol):
+    """Reads frames as `websockets` does, but for a close in the middle of a message. That is allowed like any control
+    frame there (RFC 6455 §5.4), and answered with its own code; `websockets` would call it an error."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None
+        super().recv_frame(frame)
 
 
 class BoundsMessages(WebSocketsSansIOProtocol):
@@ -24,6 +38,14 @@ class BoundsMessages(WebSocketsSansIOProtocol):
     limits: Limits
     _paid_until = 0.0
     """When the frames so far are paid for, in loop time, at `frames_per_second_max`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """As uvicorn calls it."""
+        super().__init__(*args, **options)
+        # No extensions: compression is off.
+        self.conn = _Frames(
+            max_size=self.config.ws_max_size, logger=logging.getLogger("uvicorn.error")
+        )
 
     def handle_events(self) -> None:
         now = self.loop.time()

@@ -70,6 +70,14 @@ class TestMalformed:
             await peer.send(junk)
             assert (await close_code(peer))[0] == code
 
+    async def test_a_close_in_the_middle_of_a_message_is_a_close(self) -> None:
+        """And whatever comes behind it is not looked at."""
+        async with running_server() as server, raw_peer(server) as peer:
+            await peer.upgrade()
+            close = frame(CLOSE, (1000).to_bytes(2) + b"bye")
+            await peer.send(frame(TEXT, b"{", final=False) + close + frame(CONTINUATION, b"}"))
+            assert await close_code(peer) == (1000, "bye")
+
     async def test_a_character_may_be_cut_by_frames(self) -> None:
         async with running_server() as server, raw_peer(server) as peer:
             await peer.upgrade()

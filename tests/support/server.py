@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from starlette.routing import BaseRoute
@@ -53,6 +53,8 @@ class RunningServer:
     port: int
     house: House
     routes: Sequence[BaseRoute]
+    connections: Collection[Any] = ()
+    """uvicorn's protocols of the sockets that are open."""
 
     @property
     def base_url(self) -> str:
@@ -85,7 +87,8 @@ async def running_server(config: Config | None = None) -> AsyncIterator[RunningS
         await server.startup([listener])
         await server.on_tick(0)
         assert application.house is not None
-        yield RunningServer(port, application.house, application.routes)
+        connections = server.server_state.connections
+        yield RunningServer(port, application.house, application.routes, connections)
     finally:
         server.should_exit = True
         await server.shutdown([listener])

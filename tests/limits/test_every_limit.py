@@ -24,20 +24,25 @@ from tests.support.documents import named, table
 
 CONFIGURATION, PROTOCOL = ROOT / "docs" / "configuration.md", ROOT / "docs" / "protocol.md"
 FILE = ROOT / "config" / "gateway.toml"
-NO_SERVER = {"bench", "bare", "say", "encoding", "rehearsal", "cli"}
+NO_SERVER = {"bench", "bare", "say", "encoding", "rehearsal", "cli", "doctor", "administration"}
 """What measures or speaks without a server, and bounds only itself."""
 
-NOT_AT_A_BORDER = {
+ELSEWHERE = {
     # Whether a real process hangs is told in real time, in which a millisecond says nothing.
     "engines.pool.STALL_MS_MAX": "engines/test_pool.py::test_trouble_has_a_type_and_does_not_spread",
     "engines.pool.END_MS_MAX": "engines/test_espeak_faults.py::test_no_process_is_left_when_one_will_not_end",
     # The kernel counts.
     "engines.nursery.ADDRESS_SPACE_BYTES_MAX": "limits/test_pool.py::test_the_kernel_bounds_a_worker",
     "engines.nursery.CPU_SECONDS_MAX": "limits/test_pool.py::test_the_kernel_bounds_a_worker",
+    "engines.worker.PCM_BYTES_PER_S_MIN": "engines/test_pool.py::test_trouble_has_a_type_and_does_not_spread",
+    # A part of the behaviour of its module.
+    "accounts.threads.JOBS_PENDING_MAX": "accounts/test_sqlite.py::test_what_waits_is_bounded",
+    # SQLite counts.
+    "accounts.threads.BUSY_MS": "limits/test_accounts.py::test_how_long_another_process_may_hold_the_database",
     # uvicorn waits, by whole seconds.
     "server.LAST_S": "fronts/test_drain.py",
 }
-"""Bounds that are described, with a test that is none at three points."""
+"""Bounds that other folders try, or that nobody can try at three points."""
 
 NO_BOUNDS = (
     # What is done in one go; more of it is done in two, and the same comes out.
@@ -79,7 +84,8 @@ NO_BOUNDS = (
         "runtime.turns.*",
     ),
     *("*.RETRY_AFTER_MS", "runtime.lobby.*", "runtime.ring.FRAME_BYTES", "core.resolve.*"),
-    *("engines.pool.NURSERIES", "engines.pool.RESTART_MS_MIN"),
+    *("engines.pool.NURSERIES", "engines.pool.RESTART_MS_MIN", "open_files.*"),
+    "accounts.credentials.*",
 )
 """Patterns of numbers that bound no buffer, queue, wait or loop of the server."""
 
@@ -190,7 +196,7 @@ def test_bounds_without_a_key_are_tried_and_described_as_they_are() -> None:
         name = named(row)
         assert row["value"] == _in_words(written[name]), name
         assert row["why"].endswith(".")
-        assert (name in tried()) != (name in NOT_AT_A_BORDER), name
+        assert (name in tried()) != (name in ELSEWHERE), name
 
 
 def _in_words(source: str) -> str:
@@ -198,8 +204,8 @@ def _in_words(source: str) -> str:
     return f"`{int(left) << int(right) if shift else source}`"
 
 
-@pytest.mark.parametrize("name", NOT_AT_A_BORDER)
+@pytest.mark.parametrize("name", ELSEWHERE)
 def test_the_other_tests_are_there(name: str) -> None:
-    file, _, test = NOT_AT_A_BORDER[name].partition("::")
+    file, _, test = ELSEWHERE[name].partition("::")
     source = (ROOT / "tests" / file).read_text(encoding="utf-8")
     assert not test or re.search(rf"def {test}\(", source)

@@ -12,11 +12,16 @@ from pathlib import Path
 
 import pytest
 
-import gateway.engines.pool as pools
 from gateway.core.errors import EngineFailed, EngineLost, GatewayError, SegmentRejected
 from gateway.engines.espeak import EspeakEngine
 from gateway.engines.nursery import ADDRESS_SPACE_BYTES_MAX, CPU_SECONDS_MAX
-from gateway.engines.pool import Pool
+from gateway.engines.pool import (
+    ATTEMPTS_MAX,
+    RESTART_MS_MAX,
+    START_MS_MAX,
+    WORKER_WAIT_MS_MAX,
+    Pool,
+)
 from tests.engines import odd_nursery
 from tests.limits.borders import after, border, now, under_way
 from tests.support.checkout import ROOT
@@ -57,7 +62,7 @@ async def test_audio_of_a_segment(more: int) -> None:
 async def test_the_first_worker(more: int) -> None:
     pool = Pool(SILENT, {}, workers=1, stall_ms_max=60_000)
     async with under_way(fails(pool.start(), EngineFailed)) as starting:
-        await after(now(), pools.START_MS_MAX + more)
+        await after(now(), START_MS_MAX + more)
         assert starting.done() == (more >= 0)
     for nursery in pool._nurseries:
         nursery.kill()
@@ -69,7 +74,7 @@ async def test_the_first_worker(more: int) -> None:
 async def test_a_worker_is_waited_for(more: int) -> None:
     pool = Pool(SILENT, {}, workers=1)
     async with under_way(fails(answer(pool), EngineLost)) as waiting:
-        await after(now(), pools.WORKER_WAIT_MS_MAX + more)
+        await after(now(), WORKER_WAIT_MS_MAX + more)
         assert waiting.done() == (more >= 0)
     await pool.aclose()
 
@@ -84,7 +89,7 @@ async def test_the_pause_before_another_nursery(more: int, monkeypatch: pytest.M
     pool._failures = 1_000
     begun = now()
     pool._add_nursery_later("lost")
-    await after(begun, pools.RESTART_MS_MAX + more)
+    await after(begun, RESTART_MS_MAX + more)
     assert len(added) == (1 if more >= 0 else 0)
     await pool.aclose()
 
@@ -92,7 +97,7 @@ async def test_the_pause_before_another_nursery(more: int, monkeypatch: pytest.M
 @border("engines.pool.ATTEMPTS_MAX")
 async def test_workers_that_an_order_may_lose(more: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is to blame when they are so many."""
-    losses = pools.ATTEMPTS_MAX + more
+    losses = ATTEMPTS_MAX + more
     pool = Pool(ODD, ENV, workers=1)
     honest = pool._begin
 

@@ -14,14 +14,12 @@ import msgspec
 import pytest
 from starlette.types import ASGIApp
 
-import gateway.fronts.http as http_front
-import gateway.fronts.websocket as websocket_front
-import gateway.guard.requests as guarding
-import gateway.runtime.mux as mux
 from gateway.engines.chaos import ChaosEngine, Delay
 from gateway.engines.tone import ToneEngine
-from gateway.fronts.http import SpeechOverHttp
-from gateway.fronts.websocket import SpeechOverWebSocket
+from gateway.fronts.http import GOODBYE_MS_MAX, SpeechOverHttp
+from gateway.fronts.websocket import CLOSE_MS_MAX, SpeechOverWebSocket
+from gateway.guard.requests import LINGER_S
+from gateway.runtime.mux import FRESH_S
 from gateway.runtime.wire import Verdict
 from tests.fronts.peers import HANDSHAKE, RawPeer, raw_peer
 from tests.limits.borders import after, border, is_over, now, turns, under_way
@@ -229,7 +227,7 @@ class TestWithoutAKey:
             await turns()
             await peer.send(b"nonsense\r\n\r\n")
             assert (await peer.answer())[0] == 400
-            await after(now(), guarding.LINGER_S * 1_000 + more)
+            await after(now(), LINGER_S * 1_000 + more)
             assert len(server.connections) == (1 if more < 0 else 0)
 
     @border("runtime.mux.FRESH_S")
@@ -238,7 +236,7 @@ class TestWithoutAKey:
             await socket.receive_until("ready")
             begun = now()
             house.admission.drain.begin(60)
-            await after(begun, mux.FRESH_S * 1_000 + more)
+            await after(begun, FRESH_S * 1_000 + more)
             assert socket.verdict.done() == (more >= 0)
 
     @border("fronts.websocket.CLOSE_MS_MAX")
@@ -247,7 +245,7 @@ class TestWithoutAKey:
             memory_house(first_message_ms=1_000) as house,
             under_way(handshake(SpeechOverWebSocket(house), takes=2)) as serving,
         ):
-            await after(now(), 1_000 + websocket_front.CLOSE_MS_MAX + more)
+            await after(now(), 1_000 + CLOSE_MS_MAX + more)
             assert serving.done() == (more >= 0)
 
     @border("fronts.http.GOODBYE_MS_MAX")
@@ -261,7 +259,7 @@ class TestWithoutAKey:
                 await turns()
                 begun = now()
                 house.admission.drain.begin(1.0)
-                await after(begun, 1_000 + http_front.GOODBYE_MS_MAX + more)
+                await after(begun, 1_000 + GOODBYE_MS_MAX + more)
                 assert answering.done() == (more >= 0)
 
 

@@ -22,6 +22,7 @@ from gateway.dialects.native import ErrorBody
 from gateway.runtime.wire import Verdict
 from tests.accounts.test_gate import make_key
 from tests.fronts.peers import http_client
+from tests.limits.borders import border
 from tests.support.checkout import ROOT
 from tests.support.memory import memory_house, memory_socket
 from tests.support.server import RunningServer, SpeechSocket, running_server, tone_config
@@ -241,9 +242,9 @@ class TestWebSocket:
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("more", [-1, 0, 1])
+@border("token_session_ms")
 async def test_a_connection_by_token_has_its_time(more: int) -> None:
-    """`token_session_ms`, however much is said; nobody waits for its client afterwards."""
+    """However much is said; nobody waits for its client afterwards."""
     async with memory_house(resume_window_ms=30_000) as house:
         clock = asyncio.get_running_loop().time
         async with memory_socket(house, ends_at=clock() + 5) as socket:

@@ -16,10 +16,10 @@ from gateway.accounts.sqlite import open_sqlite
 from gateway.accounts.store import Store
 from gateway.core.errors import Forbidden, RateLimited, Unauthorized
 from gateway.core.limits import Limits
+from tests.limits.borders import AROUND, border
 
 BEGIN = 1_700_000_000_000
 LIMITS = Limits(token_open_ms=1_000, token_session_ms=7_000, tokens_pending_max=3)
-AROUND = pytest.mark.parametrize("more", [-1, 0, 1])
 
 
 class Clock:
@@ -88,7 +88,7 @@ async def test_a_scope_is_for_one_thing(gate: Gate, store: Store, scope: Scope) 
                 await gate.admit(key.text, needs)
 
 
-@AROUND
+@pytest.mark.parametrize("more", AROUND)
 async def test_a_key_is_good_until_it_expires(
     gate: Gate, store: Store, clock: Clock, more: int
 ) -> None:
@@ -148,11 +148,10 @@ async def test_a_token_of_an_expired_key_is_refused(gate: Gate, store: Store, cl
         await gate.admit(minted.text, Scope.SPEECH)
 
 
-@AROUND
+@border("token_open_ms")
 async def test_a_token_opens_in_time_or_not_at_all(
     gate: Gate, store: Store, clock: Clock, more: int
 ) -> None:
-    """`token_open_ms`"""
     key = await make_key(store)
     minted = await gate.mint(await gate.admit(key.text, Scope.TOKENS))
     assert minted.expires_ms == BEGIN + LIMITS.token_open_ms
@@ -164,9 +163,8 @@ async def test_a_token_opens_in_time_or_not_at_all(
             await gate.admit(minted.text, Scope.SPEECH)
 
 
-@AROUND
+@border("tokens_pending_max")
 async def test_waiting_tokens_are_bounded(gate: Gate, store: Store, more: int) -> None:
-    """`tokens_pending_max`"""
     caller = await gate.admit((await make_key(store)).text, Scope.TOKENS)
     for _ in range(LIMITS.tokens_pending_max + min(more, 0)):
         await gate.mint(caller)
@@ -190,3 +188,17 @@ async def test_without_a_store_everybody_is_local() -> None:
     for shown in (None, "anything", new_credential(Kind.KEY).text):
         assert await gate.admit(shown, Scope.TOKENS) is LOCAL
     assert read_credential((await gate.mint(LOCAL)).text) is not None
+
+
+@border("accounts.gate.USES_REMEMBERED_MAX")
+async def test_uses_are_remembered_of_so_many_keys(
+    gate: Gate, store: Store, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    """Whose use is forgotten is noted again, too early."""
+    monkeypatch.setattr(gate_module, "USES_REMEMBERED_MAX", 3)
+    noted: list[str] = []
+    monkeypatch.setattr(store, "note_use", lambda id, now: noted.append(id))
+    keys = [await make_key(store) for _ in range(3 + more)]
+    for key in (*keys, keys[0]):
+        await gate.admit(key.text, Scope.SPEECH)
+    assert noted.count(keys[0].id) == (2 if more > 0 else 1)

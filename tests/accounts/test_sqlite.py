@@ -16,6 +16,7 @@ from gateway.accounts.model import KeptKey, Key
 from gateway.accounts.sqlite import open_sqlite
 from gateway.accounts.threads import DatabaseThread, connect
 from gateway.core.errors import AccountsUnavailable
+from tests.limits.borders import border
 
 EXAMPLES = {
     1: (
@@ -136,7 +137,7 @@ class TestThread:
         other.close()
         await thread.aclose()
 
-    @pytest.mark.parametrize("more", [-1, 0, 1])
+    @border("accounts.threads.JOBS_PENDING_MAX")
     async def test_what_waits_is_bounded(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int
     ) -> None:

@@ -22,6 +22,10 @@ SHIFT = "SHIFTED_LIMIT"
 
 
 GIVEN = {
+    "accounts.gate.USES_REMEMBERED_MAX",
+    "accounts.threads.BATCH_MAX",
+    "accounts.threads.JOBS_PENDING_MAX",
+    "token_session_ms",
     "audio.farm.JOBS_PENDING_MAX",
     "audio.threads",
     "dialects.native.Name",
@@ -72,7 +76,7 @@ def unnoticed(name: str, by: int) -> bool:
     """Whether all tests of a bound pass although it was moved."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.limits.shifted", "-p"]
     found = subprocess.run(
-        [*command, "no:cacheprovider", "--timeout=20", "tests/limits"],
+        [*command, "no:cacheprovider", "--timeout=20", "tests/limits", "tests/accounts"],
         cwd=ROOT,
         env={**os.environ, SHIFT: f"{name} {by}"},
         capture_output=True,

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -35,14 +34,12 @@ ELSEWHERE = {
     "engines.nursery.ADDRESS_SPACE_BYTES_MAX": "limits/test_pool.py::test_the_kernel_bounds_a_worker",
     "engines.nursery.CPU_SECONDS_MAX": "limits/test_pool.py::test_the_kernel_bounds_a_worker",
     "engines.worker.PCM_BYTES_PER_S_MIN": "engines/test_pool.py::test_trouble_has_a_type_and_does_not_spread",
-    # A part of the behaviour of its module.
-    "accounts.threads.JOBS_PENDING_MAX": "accounts/test_sqlite.py::test_what_waits_is_bounded",
     # SQLite counts.
     "accounts.threads.BUSY_MS": "limits/test_accounts.py::test_how_long_another_process_may_hold_the_database",
     # uvicorn waits, by whole seconds.
     "server.LAST_S": "fronts/test_drain.py",
 }
-"""Bounds that other folders try, or that nobody can try at three points."""
+"""Bounds that nobody can try at three points, and what is tried instead."""
 
 NO_BOUNDS = (
     # What is done in one go; more of it is done in two, and the same comes out.
@@ -62,12 +59,19 @@ NO_BOUNDS = (
     # Parts of formats and foreign interfaces, and codes of protocols.
     *("audio.frames.*", "audio.mp3.*", "audio.muxed.*", "audio.pcm.*", "audio.raw.*"),
     *("core.formats.*", "config.RATES", "*.SAMPLE_BYTES", "dialects.native.AUDIO_VERSION"),
+    # Which numbers a message may write as floats, and how deep in it they lie.
+    *("dialects.wire.INTEGER_MAX", "dialects.wire.VALUES_DEEP_MAX"),
     *(
         "engines.espeak_ffi.*",
         "engines.nursery._PR_SET_PDEATHSIG",
         "guard.requests.FIELD_EXTRA_BYTES",
     ),
-    *("*.POLICY_VIOLATION", "fronts.websocket.INTERNAL_ERROR", "fronts.websocket.SERVICE_RESTART"),
+    *(
+        "*.POLICY_VIOLATION",
+        "guard.losing.ABNORMAL",
+        "fronts.websocket.INTERNAL_ERROR",
+        "fronts.websocket.SERVICE_RESTART",
+    ),
     # How engines speak.
     *(
         "engines.tone.*",
@@ -85,17 +89,20 @@ NO_BOUNDS = (
     ),
     *("*.RETRY_AFTER_MS", "runtime.lobby.*", "runtime.ring.FRAME_BYTES", "core.resolve.*"),
     *("engines.pool.NURSERIES", "engines.pool.RESTART_MS_MIN", "open_files.*"),
-    "accounts.credentials.*",
+    *("accounts.credentials.*", "accounts.gate.USE_NOTED_MS"),
 )
 """Patterns of numbers that bound no buffer, queue, wait or loop of the server."""
 
 
 @cache
 def tried() -> frozenset[str]:
-    """What some test of this folder is run one below, at and one above."""
+    """What some test is run one below, at and one above, in whatever folder."""
     found: set[str] = set()
-    for file in sorted(Path(__file__).parent.glob("test_*.py")):
-        module = importlib.import_module(f"tests.limits.{file.stem}")
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        if "tests.limits.borders" not in file.read_text(encoding="utf-8"):
+            continue
+        name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        module = importlib.import_module(name)
         holders = [module, *(each for each in vars(module).values() if isinstance(each, type))]
         for test in (each for holder in holders for each in vars(holder).values()):
             marks = {mark.name: mark for mark in getattr(test, "pytestmark", ())}

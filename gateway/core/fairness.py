@@ -6,6 +6,9 @@ play, and downloads, whom no clock hurries. Within a class the earliest need is 
 clearly more than an equal part of the places comes after all others of the class, so that a hundred newcomers of one
 owner cost another's newcomer nothing.
 
+Downloads are last, but not never: when listeners take everything, the download that has waited longest comes first as long
+as all of them together had less than a small part of the places.
+
 Engines' places and encoders' threads both stand behind such a line. Pure: `now` is an argument, in seconds of one clock.
 """
 
@@ -25,6 +28,10 @@ DUE_S = 0.25
 """Whose listener runs dry within this time is as urgent as a newcomer."""
 UNFAIR_SHARE = 0.1
 """By so much of all places may an owner exceed an equal part before others of the same urgency go first."""
+DOWNLOAD_SHARE = 0.03
+"""So much of all places downloads get in any case,"""
+DOWNLOAD_WAIT_S = 1.0
+"""once one has waited for so long: clients hang up on a body that stands still."""
 
 
 @dataclass(order=True, slots=True)
@@ -35,6 +42,7 @@ class Ticket(Generic[T]):
     arrival: int
     owner: str = field(compare=False)
     item: T = field(compare=False)
+    since: float = field(compare=False)
 
 
 @dataclass(slots=True)
@@ -59,6 +67,9 @@ class FairLine(Generic[T]):
         self._remembered_max = 64
         self._waiting = 0
         self._listeners = Occupancy(places)
+        self._downloads = Occupancy(places)
+        self._downloads_waiting: dict[int, Ticket[T]] = {}
+        """By arrival, and so in its order."""
 
     def __len__(self) -> int:
         """How many wait."""
@@ -68,8 +79,10 @@ class FairLine(Generic[T]):
         """Join the line. `needed_by` is when it will be too late, `math.inf` that it never is."""
         if self._by_arrival:
             needed_by, owner = 0.0, ""
-        ticket = Ticket(needed_by, next(self._arrivals), owner, item)
+        ticket = Ticket(needed_by, next(self._arrivals), owner, item, now)
         heapq.heappush(self._owner(owner, now).waiting, ticket)
+        if needed_by == math.inf:
+            self._downloads_waiting[ticket.arrival] = ticket
         self._waiting += 1
         return ticket
 
@@ -80,6 +93,7 @@ class FairLine(Generic[T]):
             return False
         owner.waiting.remove(ticket)
         heapq.heapify(owner.waiting)
+        self._downloads_waiting.pop(ticket.arrival, None)
         self._waiting -= 1
         return True
 
@@ -88,25 +102,28 @@ class FairLine(Generic[T]):
         ahead = [owner for owner in self._owners.values() if owner.waiting]
         if not ahead:
             return None
+        if (overdue := self._overdue(now)) is not None:
+            self.withdraw(overdue)
+            return overdue
         if len(ahead) == 1:
             chosen = ahead[0]
         else:
             fair = 1 / len(ahead) + UNFAIR_SHARE
             chosen = min(ahead, key=lambda owner: _rank(owner, now, fair))
         self._waiting -= 1
-        return heapq.heappop(chosen.waiting)
+        ticket = heapq.heappop(chosen.waiting)
+        self._downloads_waiting.pop(ticket.arrival, None)
+        return ticket
 
     def taken(self, owner: str, needed_by: float, now: float) -> None:
         """Somebody got a place, from the line or past it."""
         self._owner(owner, now).used.change(+1, now)
-        if needed_by < math.inf:
-            self._listeners.change(+1, now)
+        self._class_of(needed_by).change(+1, now)
 
     def left(self, owner: str, needed_by: float, now: float) -> None:
         """Somebody gave a place back."""
         self._owners[owner].used.change(-1, now)
-        if needed_by < math.inf:
-            self._listeners.change(-1, now)
+        self._class_of(needed_by).change(-1, now)
 
     def load(self, now: float) -> float:
         """The share of all places that listeners had lately, 0 to 1. Downloads take what is left and do not count."""
@@ -119,6 +136,16 @@ class FairLine(Generic[T]):
             for owner in self._owners.values()
             for ticket in owner.waiting
         )
+
+    def _class_of(self, needed_by: float) -> Occupancy:
+        return self._listeners if needed_by < math.inf else self._downloads
+
+    def _overdue(self, now: float) -> Ticket[T] | None:
+        """The download whose turn it is before any listener's."""
+        oldest = next(iter(self._downloads_waiting.values()), None)
+        if oldest is None or now - oldest.since < DOWNLOAD_WAIT_S:
+            return None
+        return oldest if self._downloads.share(now) < DOWNLOAD_SHARE else None
 
     def _owner(self, name: str, now: float) -> _Owner[T]:
         owner = self._owners.get(name)

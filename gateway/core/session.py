@@ -601,6 +601,11 @@ class Session:
         return self.state is State.DRAINING or bool(self._ready)
 
     @property
+    def has_speech_to_come(self) -> bool:
+        """True while text waits for an engine, is being spoken, or was spoken and not pulled yet."""
+        return bool(self._waiting or self._live or self._bytes_unpulled)
+
+    @property
     def has_answers(self) -> bool:
         """True when something waits that overtakes audio."""
         return bool(self._ready)

@@ -1,8 +1,9 @@
 """Whether one more listener can be served well, told from how busy everything has been.
 
 What would make everybody late is refused at the door instead. Two things are asked. Is any part (an engine's places, the
-encoders' threads, the event loop) so busy with listeners that there is no room for another? And would speech that begins
-now have to wait too long for a place? Downloads count for neither: they take what listeners leave.
+encoders' threads, the event loop) so busy with listeners that there is no room for another, or will an engine be when
+those who are there have played what they have? And would speech that begins now have to wait too long for a place?
+Downloads count for neither: they take what listeners leave.
 
 How many more listeners there is room for is an estimate: they are taken to cost what those of the last seconds did.
 """
@@ -51,9 +52,12 @@ class Forecast:
         self._loop += (min(1.0, busy_s / elapsed_s) - self._loop) * weight
 
     def loads(self) -> dict[str, float]:
-        """The share of each part, 0 to 1, that listeners had lately."""
+        """The share of each part, from 0 on, that listeners had lately, or of an engine that those who are there need."""
         now = self._clock()
-        engines = {f"engine {name}": turns.load(now) for name, turns in self._turns.items()}
+        engines = {
+            f"engine {name}": max(turns.load(now), turns.promised(now))
+            for name, turns in self._turns.items()
+        }
         return engines | {"encoders": self._farm.load(), "event loop": self._loop}
 
     def listeners_free(self) -> int | None:
@@ -70,14 +74,13 @@ class Forecast:
         """May somebody new come in? Raises Overloaded."""
         load, part = max((load, part) for part, load in self.loads().items())
         if load * 100 >= self._limits.load_percent_max:
-            raise Overloaded(
-                f"all listeners that can be served well are here ({part})",
-                allowed=f"a load below {self._limits.load_percent_max} %",
-                retry_after_ms=round(MEMORY_S * 1_000),
-            )
+            raise self._full(part)
+        for name in self._turns:
+            self._judge_promise(name)
 
     def judge_wait(self, engine: str) -> None:
         """May speech begin now? Raises Overloaded."""
+        self._judge_promise(engine)
         wait_ms = round(self._turns[engine].wait_s(self._clock()) * 1_000)
         if wait_ms > self._limits.wait_ms_max:
             raise Overloaded(
@@ -85,3 +88,18 @@ class Forecast:
                 allowed=f"a wait of {self._limits.wait_ms_max} ms",
                 retry_after_ms=wait_ms,
             )
+
+    def _judge_promise(self, engine: str) -> None:
+        """Could one more listener still be served when nobody has anything left to play? One alone is let in, for how else
+        would be found out that an engine has become quicker."""
+        turns = self._turns[engine]
+        promised = turns.promised(self._clock(), newcomers=1)
+        if turns.listeners and promised * 100 > self._limits.load_percent_max:
+            raise self._full(f"engine {engine}")
+
+    def _full(self, part: str) -> Overloaded:
+        return Overloaded(
+            f"all listeners that can be served well are here ({part})",
+            allowed=f"a load below {self._limits.load_percent_max} %",
+            retry_after_ms=round(MEMORY_S * 1_000),
+        )

@@ -12,7 +12,7 @@ import msgspec
 from gateway.core.commands import Command, PushText
 from gateway.core.events import Audio, Closed, Event, Timings
 from gateway.core.session import SAMPLE_BYTES, Session
-from gateway.core.synthesis import Abandon, Synthesize
+from gateway.core.synthesis import Abandon, Begun, Produced, Synthesize
 from gateway.engines.base import Engine
 from gateway.runtime.outlet import Outlet
 from gateway.runtime.turns import Turns
@@ -55,6 +55,8 @@ class Speaker:
         self._owner = owner
         self._clock = asyncio.get_running_loop().time
         self._working: dict[int, asyncio.Task[None]] = {}
+        self._listens_to: Turns | None = None
+        """The engine's places, while this is one of its listeners."""
 
     def submit(self, command: Command) -> None:
         """Hand a command to the session. Raises what the session raises."""
@@ -125,22 +127,44 @@ class Speaker:
                     if task_ is not None:
                         task_.cancel()
             needed_by = self._dry_at(self.session.ahead_s(now), now)
+        self._listen_or_leave()
+
+    def _listen_or_leave(self) -> None:
+        """Be counted among the engine's listeners while there is speech to come that has to keep a pace."""
+        settings = self.session.settings
+        listens = settings.lead_ms is not None and self.session.has_speech_to_come
+        if listens and self._listens_to is None:
+            self._listens_to = self._turns[settings.engine]
+            self._listens_to.listeners += 1
+        elif not listens and self._listens_to is not None:
+            self._listens_to.listeners -= 1
+            self._listens_to = None
 
     async def _perform(self, order: Synthesize, needed_by: float) -> None:
         # Looked up now: until there is text a context may be given another model.
-        name = self.session.settings.engine
+        name, rate = self.session.settings.engine, self.session.settings.engine_rate
+        turns = self._turns[name]
+        begun: float | None = None
+        samples = 0
         try:
             async with (
-                self._turns[name].turn(needed_by, self._owner),
+                turns.turn(needed_by, self._owner),
                 aclosing(self._engines[name].synthesize(order)) as reports,
             ):
                 async for report in reports:
+                    if isinstance(report, Begun):
+                        begun = self._clock()
+                    elif isinstance(report, Produced):
+                        samples += len(report.pcm) // SAMPLE_BYTES
                     held_until = self.session.held_until
                     self.session.report(report, self._clock())
                     self._timeline.reported(report, self._watch())
                     if held_until is None or self.session.held_until != held_until:
                         self._wake()
         finally:
+            if begun is not None:
+                now = self._clock()
+                turns.worked(now - begun, samples / rate, now)
             if self._working.get(order.segment) is asyncio.current_task():
                 del self._working[order.segment]
         self._place_orders()

@@ -12,10 +12,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from gateway.core.fairness import FairLine
+from gateway.core.occupancy import Rate
 from gateway.engines.base import Engine
 
 TURN_WEIGHT = 0.1
 """What the newest turn counts in the average length of turns."""
+COST_MEMORY_S = 10.0
+"""What it took so long ago to make audio counts for a third."""
 
 
 class Turns:
@@ -28,6 +31,11 @@ class Turns:
         """Places that nobody has."""
         self.turn_s = 0.0
         """How long a turn takes, on the average of the last ones."""
+        self.listeners = 0
+        """How many who follow a clock have audio to come that is not made yet, or not sent."""
+        self._workers = max(1, places - 1)
+        self._worked = Rate(COST_MEMORY_S)
+        self._made = Rate(COST_MEMORY_S)
         self._line: FairLine[asyncio.Future[None]] = FairLine(places, by_arrival=by_arrival)
 
     @property
@@ -38,6 +46,21 @@ class Turns:
     def load(self, now: float) -> float:
         """The share of the places that listeners had lately."""
         return self._line.load(now)
+
+    def worked(self, busy_s: float, audio_s: float, now: float) -> None:
+        """A worker took so long to make so much audio."""
+        self._worked.add(busy_s, now)
+        self._made.add(audio_s, now)
+
+    def promised(self, now: float, newcomers: int = 0) -> float:
+        """The share of the workers that the listeners need who are there, and so many more: each takes a second of audio per
+        second.
+
+        What they had lately does not tell: who has just come is ahead of the clock, and needs nothing for a while.
+        """
+        made = self._made.per_s(now)
+        cost = self._worked.per_s(now) / made if made else 0.0
+        return (self.listeners + newcomers) * cost / self._workers
 
     def wait_s(self, now: float) -> float:
         """How long a newcomer would wait for a place, as it looks now."""

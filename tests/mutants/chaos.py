@@ -7,6 +7,7 @@ from tests.mutants.planting import Planted
 POOL = ("tests/engines/test_pool.py",)
 ODD = ("tests/chaos/test_odd_engines.py",)
 KILLED = ("tests/chaos/test_killed_gateway.py",)
+OVERLOAD = ("tests/runtime/test_overload.py",)
 WORKERS = ("tests/chaos/test_killed_workers.py",)
 
 BUGS = (
@@ -41,5 +42,37 @@ BUGS = (
         "ATTEMPTS_MAX = 2\n",
         "ATTEMPTS_MAX = 1\n",
         WORKERS,
+    ),
+    Planted(
+        "downloads-starve",
+        "downloads get nothing while listeners take all",
+        "gateway/core/fairness.py",
+        "        return oldest if self._downloads.share(now) < DOWNLOAD_SHARE else None\n",
+        "        return None\n",
+        OVERLOAD,
+    ),
+    Planted(
+        "downloads-flood",
+        "every download that has waited goes before all listeners",
+        "gateway/core/fairness.py",
+        "        return oldest if self._downloads.share(now) < DOWNLOAD_SHARE else None\n",
+        "        return oldest\n",
+        OVERLOAD,
+    ),
+    Planted(
+        "promises-forgotten",
+        "newcomers are judged by what listeners had lately, not by what they will need",
+        "gateway/runtime/turns.py",
+        "        return (self.listeners + newcomers) * cost / self._workers\n",
+        "        return 0.0\n",
+        OVERLOAD,
+    ),
+    Planted(
+        "listeners-never-leave",
+        "who has heard everything counts as a listener for ever",
+        "gateway/runtime/speaker.py",
+        "            self._listens_to.listeners -= 1\n",
+        "",
+        OVERLOAD,
     ),
 )

@@ -46,8 +46,8 @@ BUGS = (
         "first-come-first-served",
         "an engine's places go to whoever came first",
         "gateway/core/fairness.py",
-        "        ticket = Ticket(needed_by, next(self._arrivals), owner, item)\n",
-        "        ticket = Ticket(0.0, next(self._arrivals), owner, item)\n",
+        "        ticket = Ticket(needed_by, next(self._arrivals), owner, item, now)\n",
+        "        ticket = Ticket(0.0, next(self._arrivals), owner, item, now)\n",
         (*RUNTIME_TESTS, "tests/core/test_fairness.py"),
     ),
     Planted(
@@ -62,8 +62,8 @@ BUGS = (
         "downloads-are-load",
         "newcomers are refused because of downloads",
         "gateway/core/fairness.py",
-        "        if needed_by < math.inf:\n            self._listeners.change(+1, now)\n",
-        "        self._listeners.change(+1, now)\n",
+        "        return self._listeners if needed_by < math.inf else self._downloads\n",
+        "        return self._listeners\n",
         (*RUNTIME_TESTS, "tests/core/test_fairness.py"),
     ),
     Planted(

@@ -37,6 +37,18 @@ async def test_newcomers_are_refused_from_the_limit_on(percent: int, refused: bo
     assert error.value.problem.status == 503
 
 
+async def test_one_alone_is_let_in_however_slow_the_engine_was() -> None:
+    turns = Turns(2)
+    turns.worked(10.0, 1.0, 0.0)
+    judge = forecast({"tone": turns})
+    judge.judge()
+    judge.judge_wait("tone")
+    turns.listeners = 1
+    for ask in (judge.judge, lambda: judge.judge_wait("tone")):
+        with pytest.raises(Overloaded, match="engine tone"):
+            ask()
+
+
 async def hold(turns: Turns, holders: int, seconds: float) -> None:
     async def visit() -> None:
         async with turns.turn(0.0):

@@ -232,7 +232,8 @@ def test_ci_installs_what_is_missing_where_it_may(checkout: Checkout) -> None:
     assert status == 0
     (install,) = [call for call in checkout.calls if call.startswith("apt-get install")]
     packages = "caddy chromium espeak-ng haproxy festival nginx prometheus slowhttptest nodejs"
-    assert install.endswith(f" {packages} node-ws festvox-kallpc16k")
+    packages += " iproute2 node-ws festvox-kallpc16k"
+    assert install.endswith(f" {packages}")
     assert "no services" in said
     assert not (checkout.root / "policy").exists()
     assert checkout.calls[-1] == "-m pytest"
@@ -246,7 +247,7 @@ def test_ci_goes_on_without_what_cannot_be_installed(checkout: Checkout) -> None
     packages = (
         "caddy chromium espeak-ng ffmpeg haproxy festival nginx prometheus slowhttptest nodejs"
     )
-    packages += " node-ws festvox-kallpc16k"
+    packages += " iproute2 node-ws festvox-kallpc16k"
     assert f"without {packages}: their tests are skipped" in said
     assert not (checkout.root / "policy").exists()
     assert checkout.calls[-1] == "-m pytest"

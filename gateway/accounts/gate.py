@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway.accounts.caller import LOCAL, Caller
 from gateway.accounts.clock import now_ms
 from gateway.accounts.credentials import Credential, Kind, new_credential, read_credential
 from gateway.accounts.model import KeptToken, Key, Scope
@@ -18,20 +19,6 @@ USE_NOTED_MS = 60_000
 """The last use of a key is written down no more often than this."""
 USES_REMEMBERED_MAX = 10_000
 """Keys of which it is remembered when it was; then the one that was used longest ago is written down once too often."""
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """Who asks. `key` is the id that work, limits and sessions are counted to; `session_ms_max` bounds a connection that
-    was opened with a token."""
-
-    key: str
-    account: str
-    scopes: tuple[Scope, ...]
-    session_ms_max: int | None = None
-
-
-LOCAL = Caller("local", "local", tuple(Scope))
-"""Who asks where nobody has to say who he is."""
 
 
 class Minted(NamedTuple):

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Chars = Annotated[int, Meta(ge=1, le=10_000_000)]
+PerMinute = Annotated[int, Meta(ge=0, le=100_000_000)]
 Millis = Annotated[int, Meta(ge=1, le=86_400_000)]
 Bytes = Annotated[int, Meta(ge=1_024, le=64 * 1_048_576)]
 
@@ -108,6 +109,14 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A WebSocket that was opened with a token is closed after so long."""
     tokens_pending_max: Count = 1_000
     """Tokens of one key that were not used yet."""
+    key_requests_per_minute: PerMinute = 0
+    """Requests and handshakes of one key; 0 = any number."""
+    key_chars_per_minute: PerMinute = 0
+    """Characters that one key may have spoken; 0 = any number."""
+    key_contexts_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """Contexts of one key that may be open at once; 0 = any number."""
+    address_mistakes_per_minute: PerMinute = 60
+    """Keys that are not good, or none, from one address; then it is asked to wait. 0 = any number."""
 
     # Server
     send_buffer_bytes: Annotated[int, Meta(ge=0, le=16 * 1_048_576)] = 131_072

@@ -11,24 +11,39 @@ from urllib.parse import parse_qs
 
 from starlette.types import Scope
 
+from gateway.accounts.caller import Caller
 from gateway.accounts.credentials import Kind
-from gateway.accounts.gate import Caller, Gate
 from gateway.accounts.model import Scope as Use
 from gateway.core.errors import Unauthorized
+from gateway.runtime.house import House
 
 SUBPROTOCOL = "token."
 QUERY = "token"
 _BEARER = "bearer "
 
 
-async def authenticate(gate: Gate, scope: Scope, needs: Use) -> Caller:
-    """The caller of a request or handshake. Raises Unauthorized, Forbidden or AccountsUnavailable."""
+async def authenticate(house: House, scope: Scope, needs: Use) -> Caller:
+    """The caller of a request or handshake, which is one more of his. Raises Unauthorized, Forbidden, RateLimited or
+    AccountsUnavailable."""
+    gate, quotas = house.gate, house.quotas
     if gate.is_open:
         return await gate.admit(None, needs)
-    shown = set(_shown(scope))
+    client = scope.get("client")
+    address = str(client[0]) if client else ""
+    quotas.judge_address(address)
+    try:
+        caller = await gate.admit(_only(set(_shown(scope))), needs)
+    except Unauthorized:
+        quotas.mistake(address)
+        raise
+    quotas.request(caller)
+    return caller
+
+
+def _only(shown: set[str]) -> str | None:
     if len(shown) > 1:
         raise Unauthorized("more than one credential is shown", allowed="one key or token")
-    return await gate.admit(shown.pop() if shown else None, needs)
+    return next(iter(shown), None)
 
 
 def _shown(scope: Scope) -> Iterator[str]:

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.accounts.caller import Caller
 from gateway.accounts.model import Scope as Use
 from gateway.audio.registry import MEDIA_TYPES, media_type
 from gateway.core.commands import Abort, EndInput
@@ -93,16 +94,17 @@ class SpeechOverHttp:
         try:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("speech is made by POST", allowed="POST")
-            caller = await authenticate(self._house.gate, scope, Use.SPEECH)
+            caller = await authenticate(self._house, scope, Use.SPEECH)
             key = caller.key
             with self._house.admission.connection():
                 body = await read_body(scope, receive, self._house.limits)
                 asked = decode_request(body)
                 chars = len(asked.text)
                 settings, form = self._judge(asked, accepted(scope))
+                self._house.quotas.chars(caller, chars)
                 answer.describe(settings, asked, form, self._house.limits.keep_alive_ms / 1_000)
                 owner = owner_of(scope, caller)
-                problem = await self._speak(asked, settings, owner, receive, answer)
+                problem = await self._speak(asked, settings, caller, owner, receive, answer)
             if problem is not None:
                 await answer.refuse(problem)
         except GatewayError as error:
@@ -160,6 +162,7 @@ class SpeechOverHttp:
         self,
         asked: SpeechRequest,
         settings: Settings,
+        caller: Caller,
         owner: str,
         receive: Receive,
         answer: _Answer,
@@ -169,7 +172,7 @@ class SpeechOverHttp:
         Raises Draining when the server's time was over first."""
         house = self._house
         drain = house.admission.drain
-        house.admission.open_context(settings.engine)
+        house.open_context(caller, settings.engine)
         try:
             async with asyncio.TaskGroup() as tasks:
                 wake = Wake()
@@ -212,7 +215,7 @@ class SpeechOverHttp:
                 drain.refuse()
             return None if told.cancelled() else told.result()
         finally:
-            house.admission.close_context()
+            house.close_context(caller)
 
     async def _tell(
         self, speaker: Speaker, wake: Wake, stall: Stall, answer: _Answer, *, whole: bool

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from starlette.types import Scope, Send
 
-from gateway.accounts.gate import LOCAL, Caller
+from gateway.accounts.caller import LOCAL, Caller
 from gateway.core.errors import Draining, MethodNotAllowed, Problem, Unauthorized
 
 Headers = list[tuple[bytes, bytes]]

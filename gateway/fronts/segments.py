@@ -52,7 +52,7 @@ class SegmentsOverHttp:
         try:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("text is cut by POST", allowed="POST")
-            await authenticate(self._house.gate, scope, Use.SPEECH)
+            await authenticate(self._house, scope, Use.SPEECH)
             limits = self._house.limits
             asked = decode_request(await read_body(scope, receive, limits))
             if len(asked.text) > limits.text_chars_max:

@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.accounts.gate import Gate
 from gateway.accounts.model import Scope as Use
 from gateway.audio.registry import MEDIA_TYPES
 from gateway.core.errors import (
@@ -30,6 +29,7 @@ from gateway.fronts.authentication import authenticate
 from gateway.fronts.proxies import Network, is_among, read_address
 from gateway.fronts.reply import error_headers, headers, new_request_id, send_json
 from gateway.runtime.drain import Drain
+from gateway.runtime.house import House
 from gateway.telemetry.metrics import MEDIA_TYPE, Metrics
 
 Answer = Callable[[], object]
@@ -139,12 +139,12 @@ def _languages(model: Model) -> tuple[str, ...]:
 
 
 class JsonAnswer:
-    """A GET that is answered with JSON, as a plain ASGI application. `answer` may raise a GatewayError; with a `gate` only
-    who may speak is answered."""
+    """A GET that is answered with JSON, as a plain ASGI application. `answer` may raise a GatewayError; with a `house` only
+    who may speak in it is answered."""
 
-    def __init__(self, answer: Answer, gate: Gate | None = None) -> None:
+    def __init__(self, answer: Answer, house: House | None = None) -> None:
         self._answer = answer
-        self._gate = gate
+        self._house = house
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -152,8 +152,8 @@ class JsonAnswer:
         try:
             if scope["method"] not in {"GET", "HEAD"}:
                 raise MethodNotAllowed(f"{scope['method']} means nothing here", allowed="GET, HEAD")
-            if self._gate is not None:
-                await authenticate(self._gate, scope, Use.SPEECH)
+            if self._house is not None:
+                await authenticate(self._house, scope, Use.SPEECH)
             body = msgspec.json.encode(self._answer())
         except GatewayError as error:
             await send_problem(send, error.problem, request_id)

@@ -35,7 +35,7 @@ class TokensOverHttp:
         try:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("tokens are made by POST", allowed="POST")
-            minted = await gate.mint(await authenticate(gate, scope, Use.TOKENS))
+            minted = await gate.mint(await authenticate(self._house, scope, Use.TOKENS))
         except GatewayError as error:
             await send_problem(send, error.problem, request_id)
             return

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.accounts.gate import Caller
+from gateway.accounts.caller import Caller
 from gateway.accounts.model import Scope as Use
 from gateway.core.errors import GatewayError, Internal
 from gateway.core.params import WEBSOCKET_DEFAULTS
@@ -58,7 +58,7 @@ class SpeechOverWebSocket:
         request_id = new_request_id()
         await receive()  # websocket.connect, always the first message (ASGI)
         try:
-            caller = await authenticate(self._house.gate, scope, Use.SPEECH)
+            caller = await authenticate(self._house, scope, Use.SPEECH)
             subprotocol = choose_subprotocol(scope["subprotocols"])
             query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
             conversation = NativeConversation(
@@ -124,7 +124,7 @@ class SpeechOverWebSocket:
             mux = Mux(
                 *(self._house, conversation, request_id),
                 owner=owner_of(scope, caller),
-                principal=caller.key,
+                caller=caller,
             )
             verdict = await mux.run(wire)
         except ExceptionGroup:

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from gateway.accounts.caller import Caller
 from gateway.accounts.gate import Gate
+from gateway.accounts.quotas import Quotas
 from gateway.accounts.store import Store
 from gateway.audio.farm import EncodeFarm
 from gateway.core.limits import Limits
@@ -44,10 +46,12 @@ class House:
     store: Store | None = None
     """Where the accounts are kept; None = everybody may speak."""
     gate: Gate = field(init=False)
+    quotas: Quotas = field(init=False)
     lobby: Lobby = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gate", Gate(self.store, self.limits))
+        object.__setattr__(self, "quotas", Quotas(self.limits, self.clock))
         object.__setattr__(self, "lobby", Lobby(self.limits))
         self.metrics.watch(self.vitals)
 
@@ -67,6 +71,21 @@ class House:
             tasks=len(asyncio.all_tasks()),
             draining=self.admission.drain.has_begun,
         )
+
+    def open_context(self, caller: Caller, engine: str, *, promised: bool = False) -> None:
+        """Take a place for a context of this caller; give it back with `close_context`. Raises RateLimited and what
+        `Admission.open_context` raises."""
+        self.quotas.open_context(caller)
+        try:
+            self.admission.open_context(engine, promised=promised)
+        except BaseException:
+            self.quotas.close_context(caller)
+            raise
+
+    def close_context(self, caller: Caller) -> None:
+        """Give it back."""
+        self.admission.close_context()
+        self.quotas.close_context(caller)
 
     def new_speaker(
         self,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.accounts.gate import LOCAL
+from gateway.accounts.caller import LOCAL, Caller
 from gateway.core.commands import (
     Abort,
     Clear,
@@ -98,7 +98,7 @@ class _Context:
 class Mux:
     """One connection, and those that resume it. `run` serves it, once, until the peer or the server ends it.
 
-    Only `principal` may resume it."""
+    It is `caller`'s, and only his key may resume it."""
 
     def __init__(
         self,
@@ -107,13 +107,14 @@ class Mux:
         session: str,
         *,
         owner: str = "",
-        principal: str = LOCAL.key,
+        caller: Caller = LOCAL,
     ) -> None:
         self._house = house
         self._owner = owner
         self._conversation = conversation
         self._session = session
-        self._principal = principal
+        self._caller = caller
+        self._principal = caller.key
         self._contexts: dict[str, _Context] = {}
         self._ended: OrderedDict[str, _Record] = OrderedDict()
         self._replies: deque[Frame] = deque()
@@ -246,7 +247,7 @@ class Mux:
         for record in self._records():
             record.ring.close()
         for _ in self._contexts:
-            self._house.admission.close_context()
+            self._house.close_context(self._caller)
 
     def _heed_drain(self) -> None:
         if self._drain.is_over:
@@ -474,6 +475,9 @@ class Mux:
 
     async def _pass_on(self, context: _Context, intent: Command) -> None:
         if isinstance(intent, PushText):
+            # What is refused for another reason costs nothing.
+            context.speaker.session.judge_text(len(intent.text))
+            self._house.quotas.chars(self._caller, len(intent.text))
             await context.speaker.push(intent.text)
         else:
             context.speaker.submit(intent)
@@ -488,7 +492,7 @@ class Mux:
                 allowed=f"at most {self._house.limits.contexts_max}",
             )
         settings = resolve(parameters, self._house.catalog, self._conversation.defaults)
-        self._house.admission.open_context(settings.engine, promised=self._is_fresh())
+        self._house.open_context(self._caller, settings.engine, promised=self._is_fresh())
         self._fresh_until = None
         route = self._conversation.defaults.route
         speaker = self._house.new_speaker(
@@ -505,7 +509,7 @@ class Mux:
 
     def _forget(self, context: _Context) -> None:
         del self._contexts[context.name]
-        self._house.admission.close_context()
+        self._house.close_context(self._caller)
         self._share()
 
     def _forget_ended(self, name: str) -> None:

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from gateway.accounts import gate as gate_module
+from gateway.accounts.caller import LOCAL
 from gateway.accounts.credentials import Credential, Kind, new_credential, read_credential
-from gateway.accounts.gate import LOCAL, USE_NOTED_MS, Gate
+from gateway.accounts.gate import USE_NOTED_MS, Gate
 from gateway.accounts.model import KeptKey, Key, Scope
 from gateway.accounts.sqlite import open_sqlite
 from gateway.accounts.store import Store

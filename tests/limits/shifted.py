@@ -23,6 +23,7 @@ SHIFT = "SHIFTED_LIMIT"
 
 GIVEN = {
     "accounts.gate.USES_REMEMBERED_MAX",
+    "accounts.quotas.REMEMBERED_MAX",
     "accounts.threads.BATCH_MAX",
     "accounts.threads.JOBS_PENDING_MAX",
     "token_session_ms",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants import (
+    accounts,
     chaos,
     cleanup,
     compare,
@@ -26,4 +27,5 @@ PLANTED = (
     *load.BUGS,
     *operations.BUGS,
     *chaos.BUGS,
+    *accounts.BUGS,
 )

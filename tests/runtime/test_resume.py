@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gateway.accounts.caller import LOCAL, Caller
 from gateway.dialects.native import DEFAULT_CONTEXT, AudioForm
 from gateway.runtime.house import House
 from gateway.runtime.wire import Verdict
@@ -158,9 +159,9 @@ async def breaking(**limits: int) -> AsyncIterator[tuple[House, Breaking]]:
         yield house, Breaking(house, tasks)
 
 
-async def answer_to(house: House, said: Message, principal: str = "local") -> Message:
+async def answer_to(house: House, said: Message, caller: Caller = LOCAL) -> Message:
     """What somebody is told who says this on a connection of its own."""
-    async with memory_socket(house, principal=principal) as socket:
+    async with memory_socket(house, caller=caller) as socket:
         await socket.receive_until("ready")
         await socket.send(said)
         answer = await socket.receive()
@@ -301,7 +302,9 @@ class TestTokens:
             unknown = await answer_to(house, {"type": "resume", "token": "x"})
             assert unknown["code"] == "not_found"
             resume = listener.resume()
-            assert await answer_to(house, resume, principal="somebody else") == unknown
+            assert (
+                await answer_to(house, resume, caller=Caller("somebody else", "a", ())) == unknown
+            )
             assert (await answer_to(house, resume))["type"] == "resumed"
             assert await answer_to(house, resume) == unknown
 

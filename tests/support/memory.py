@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import anyio
 import msgspec
 
-from gateway.accounts.gate import LOCAL
+from gateway.accounts.caller import LOCAL, Caller
 from gateway.app import build_catalog
 from gateway.audio.farm import EncodeFarm
 from gateway.config import Config, ModelConfig
@@ -141,7 +141,7 @@ async def memory_socket(
     form: AudioForm = AudioForm.BINARY,
     unread_max: int = FRAMES_MAX,
     owner: str = "",
-    principal: str = LOCAL.key,
+    caller: Caller = LOCAL,
     ends_at: float | None = None,
 ) -> AsyncIterator[MemorySocket]:
     """Connect to a mux, and leave at the end of the block. `ready` is the first message to receive."""
@@ -149,7 +149,7 @@ async def memory_socket(
 
     async def serve() -> Verdict:
         try:
-            mux = Mux(house, NativeConversation(form), "memory", owner=owner, principal=principal)
+            mux = Mux(house, NativeConversation(form), "memory", owner=owner, caller=caller)
             return await mux.run(
                 Wire(
                     *(connection.take, connection.give, lambda: not connection.is_broken),

@@ -68,4 +68,6 @@ mutants: install  ## Plant each known bug and see the suite notice it; a few min
 lock:  ## Resolve pyproject.toml again (needs uv); UPGRADE=1 takes the newest versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) -o requirements.lock
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra bench -c requirements.lock -o requirements-bench.lock
-	$(LOCK) $(if $(UPGRADE),--upgrade) --extra bench --group dev -c requirements-bench.lock -o requirements-dev.lock
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra otel -c requirements.lock -o requirements-otel.lock
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra bench --extra otel --group dev -c requirements-bench.lock -c requirements-otel.lock \
+		-o requirements-dev.lock

@@ -8,11 +8,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import __version__
 from gateway.accounts.migrate import DatabaseUnusable
@@ -44,12 +45,16 @@ from gateway.fronts.system import (
     readiness,
 )
 from gateway.fronts.tokens import TokensOverHttp
+from gateway.fronts.traced import Traced
 from gateway.fronts.websocket import SpeechOverWebSocket
 from gateway.runtime.admission import Admission
 from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
 from gateway.runtime.turns import new_turns
 from gateway.telemetry.loop_lag import watch_loop
+
+if TYPE_CHECKING:
+    from gateway.telemetry.tracing import Tracing
 
 
 def build_engines(config: Config) -> dict[str, Engine]:
@@ -120,7 +125,10 @@ def _controls(config: ControlsConfig) -> Controls:
 
 @asynccontextmanager
 async def open_house(
-    config: Config, clock: Callable[[], float] = time.monotonic, store: Store | None = None
+    config: Config,
+    clock: Callable[[], float] = time.monotonic,
+    store: Store | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[House]:
     """Everything that connections share, started; ended with the block. Raises ConfigError and EngineFailed. Without a
     `store` everybody may speak.
@@ -151,7 +159,37 @@ async def open_house(
             turns=turns,
             clock=clock,
             store=store,
+            tracing=tracing,
         )
+
+
+@asynccontextmanager
+async def open_tracing(config: Config) -> AsyncIterator[Tracing | None]:
+    """Who makes spans of what is spoken; None = nobody. Raises ConfigError."""
+    if not config.tracing.endpoint:
+        yield None
+        return
+    tracing = tracing_extra().to_collector(
+        config.tracing.endpoint,
+        sample_ratio=config.tracing.sample_ratio,
+        spans_pending_max=config.tracing.spans_pending_max,
+        clock=time.monotonic,
+    )
+    try:
+        yield tracing
+    finally:
+        await tracing.aclose()
+
+
+def tracing_extra() -> type[Tracing]:
+    """What is loaded only where traces are asked for. Raises ConfigError when the extra is missing that it needs."""
+    try:
+        from gateway.telemetry.tracing import Tracing
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"tracing.endpoint: {error.name} is missing; scripts/install requirements-otel.lock installs it"
+        ) from None
+    return Tracing
 
 
 @asynccontextmanager
@@ -183,6 +221,9 @@ class Gateway:
     """The application. Engines start with its lifespan and end with it."""
 
     def __init__(self, config: Config) -> None:
+        """Raises ConfigError for what is known to be wrong before anything is started."""
+        if config.tracing.endpoint:
+            tracing_extra()
         self._config = config
         self.house: House | None = None
         """Set while the lifespan runs."""
@@ -211,7 +252,8 @@ class Gateway:
         await asyncio.to_thread(_read_locales)
         async with (
             open_store(self._config) as store,
-            open_house(self._config, store=store) as house,
+            open_tracing(self._config) as tracing,
+            open_house(self._config, store=store, tracing=tracing) as house,
             asyncio.TaskGroup() as tasks,
         ):
             watching = tasks.create_task(
@@ -237,8 +279,8 @@ class Gateway:
         )
         return [
             *([] if seen_by == "off" else [Route("/metrics", metrics)]),
-            Route("/v1/speech", SpeechOverHttp(house)),
-            WebSocketRoute("/v1/speech", SpeechOverWebSocket(house)),
+            Route("/v1/speech", _traced(SpeechOverHttp(house), house)),
+            WebSocketRoute("/v1/speech", _traced(SpeechOverWebSocket(house), house)),
             Route("/v1/speech/segments", SegmentsOverHttp(house)),
             Route("/v1/speech/tokens", TokensOverHttp(house)),
             Route("/v1/speech/voices", JsonAnswer(lambda: voices, house)),
@@ -252,3 +294,7 @@ class Gateway:
             ),
             Mount("/", nothing_here),
         ]
+
+
+def _traced(app: ASGIApp, house: House) -> ASGIApp:
+    return app if house.tracing is None else Traced(app, house.tracing)

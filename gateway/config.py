@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -90,6 +91,17 @@ class AccountsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """SQLite file with the keys; empty = nobody needs one."""
 
 
+class TracingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Traces for OpenTelemetry."""
+
+    endpoint: str = ""
+    """URL that takes OTLP over HTTP; empty = no traces."""
+    sample_ratio: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Share of the requests that are traced, of those whose caller has not decided it."""
+    spans_pending_max: Annotated[int, Meta(ge=1, le=100_000)] = 2_048
+    """Ended spans that may wait to be sent; more are dropped."""
+
+
 Speed = Annotated[float, Meta(ge=0.5, le=5.0)]
 Pitch = Annotated[float, Meta(ge=-12.0, le=12.0)]
 Volume = Annotated[float, Meta(ge=0.0, le=2.0)]
@@ -131,6 +143,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server: ServerConfig = ServerConfig()
     limits: Limits = Limits()
     accounts: AccountsConfig = AccountsConfig()
+    tracing: TracingConfig = TracingConfig()
     audio: AudioConfig = AudioConfig()
     engines: EnginesConfig = EnginesConfig()
     default_model: str = "espeak"
@@ -252,6 +265,14 @@ def _set(values: dict[str, object], path: list[str], value: str, variable: str) 
         here[path[-1]] = value
 
 
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _check(config: Config) -> None:
     """What one field's type cannot say."""
     limits = config.limits
@@ -260,6 +281,11 @@ def _check(config: Config) -> None:
             read_networks(getattr(config.server, key))
         except ValueError as error:
             raise ConfigError(f"server.{key}: {error}") from None
+    endpoint = config.tracing.endpoint
+    if endpoint and not _is_http(endpoint):
+        raise ConfigError(
+            "tracing.endpoint: not like http://127.0.0.1:4318/v1/traces, with http or https"
+        )
     for origin in config.server.allowed_origins:
         if origin != ANY and read_origin(origin) is None:
             raise ConfigError(

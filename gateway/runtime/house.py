@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gateway.accounts.caller import Caller
 from gateway.accounts.gate import Gate
@@ -23,6 +24,9 @@ from gateway.runtime.speaker import Speaker
 from gateway.runtime.turns import Turns
 from gateway.telemetry.metrics import Metrics, Vitals
 from gateway.telemetry.timeline import Timeline
+
+if TYPE_CHECKING:
+    from gateway.telemetry.tracing import Tracing
 
 
 def _loop_clock() -> Callable[[], float]:
@@ -47,6 +51,8 @@ class House:
     """Where the accounts are kept; None = everybody may speak."""
     gate: Gate = field(init=False)
     quotas: Quotas = field(init=False)
+    tracing: Tracing | None = None
+    """Who makes spans of what is spoken; None = nobody."""
     lobby: Lobby = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,7 +119,8 @@ class House:
             framed=not file,
             owner=owner,
         )
-        timeline = Timeline(self.metrics, route, settings, whole=whole)
+        new_timeline = Timeline if self.tracing is None else self.tracing.timeline
+        timeline = new_timeline(self.metrics, route, settings, whole=whole)
         return Speaker(
             session,
             self.engines,

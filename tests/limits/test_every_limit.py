@@ -71,6 +71,7 @@ NO_BOUNDS = (
         "guard.losing.ABNORMAL",
         "fronts.websocket.INTERNAL_ERROR",
         "fronts.websocket.SERVICE_RESTART",
+        "fronts.traced.*",
     ),
     # How engines speak.
     *(

@@ -6,6 +6,7 @@ from tests.mutants.planting import Planted
 
 METRICS_TESTS = ("tests/telemetry/test_metrics.py",)
 DOCTOR_TESTS = ("tests/doctor",)
+TRACING_TESTS = ("tests/telemetry/test_tracing.py",)
 
 BUGS = (
     Planted(
@@ -47,5 +48,53 @@ BUGS = (
         "    wanted = min(needed, files_allowed())\n",
         "    wanted = needed\n",
         DOCTOR_TESTS,
+    ),
+    Planted(
+        "two-parents",
+        "of two parents that a request names one is believed",
+        "gateway/telemetry/tracing.py",
+        "    if len(values) != 1 or",
+        "    if not values or",
+        TRACING_TESTS,
+    ),
+    Planted(
+        "query-in-a-span",
+        "a span has the query, in which a key may stand",
+        "gateway/fronts/traced.py",
+        '"http.route": path}',
+        '"http.route": path + scope["query_string"].decode()}',
+        TRACING_TESTS,
+    ),
+    Planted(
+        "tracestate-in-a-span",
+        "a span has what the caller wrote into tracestate",
+        "gateway/telemetry/tracing.py",
+        'return _PROPAGATOR.extract({"traceparent": values[0]}, Context())',
+        "return _PROPAGATOR.extract({k.decode(): v.decode('latin-1') for k, v in headers}, Context())",
+        TRACING_TESTS,
+    ),
+    Planted(
+        "segments-never-taken-back",
+        "a clear leaves the spans of its segments open",
+        "gateway/telemetry/tracing.py",
+        "        if isinstance(command, Clear | Abort):\n",
+        "        if isinstance(command, Abort) and not self._segments:\n",
+        TRACING_TESTS,
+    ),
+    Planted(
+        "spans-heaped-up",
+        "more spans wait than may",
+        "gateway/telemetry/tracing.py",
+        "                max_queue_size=spans_pending_max,\n",
+        "                max_queue_size=2 * spans_pending_max,\n",
+        TRACING_TESTS,
+    ),
+    Planted(
+        "goodbye-without-an-end",
+        "the server waits for a collector that never answers",
+        "gateway/telemetry/tracing.py",
+        "        if not await asyncio.to_thread(is_over.wait, GOODBYE_S_MAX):\n",
+        "        if not await asyncio.to_thread(is_over.wait):\n",
+        TRACING_TESTS,
     ),
 )

@@ -70,7 +70,8 @@ def test_it_does_not_run_as_root_and_installs_what_the_lock_names() -> None:
     users = re.findall(r"^USER (\w+)$", DOCKERFILE, re.MULTILINE)
     assert users
     assert users[-1] != "root"
-    assert "--require-hashes -r requirements.lock" in DOCKERFILE
+    assert "\nARG LOCK=requirements.lock\n" in DOCKERFILE
+    assert "--require-hashes -r ${LOCK}" in DOCKERFILE
 
 
 def test_everything_that_the_image_copies_is_there_and_not_ignored(gateway: Service) -> None:

@@ -12,7 +12,12 @@ from packaging.utils import canonicalize_name
 from tests.support.checkout import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ["requirements.lock", "requirements-bench.lock", "requirements-dev.lock"]
+LOCKS = [
+    "requirements.lock",
+    "requirements-bench.lock",
+    "requirements-otel.lock",
+    "requirements-dev.lock",
+]
 
 
 def entries(lock: str) -> list[str]:
@@ -44,7 +49,10 @@ def test_every_entry_is_one_version_with_hashes(lock: str) -> None:
         ("requirements.lock", PROJECT["project"]["dependencies"]),
         ("requirements-bench.lock", PROJECT["project"]["dependencies"]),
         ("requirements-bench.lock", PROJECT["project"]["optional-dependencies"]["bench"]),
+        ("requirements-otel.lock", PROJECT["project"]["dependencies"]),
+        ("requirements-otel.lock", PROJECT["project"]["optional-dependencies"]["otel"]),
         ("requirements-dev.lock", PROJECT["project"]["dependencies"]),
+        ("requirements-dev.lock", PROJECT["project"]["optional-dependencies"]["otel"]),
         ("requirements-dev.lock", PROJECT["project"]["optional-dependencies"]["bench"]),
         ("requirements-dev.lock", PROJECT["dependency-groups"]["dev"]),
     ],
@@ -62,7 +70,8 @@ def test_a_lock_satisfies_what_the_project_asks_for(lock: str, wanted: list[str]
 
 
 def test_tests_run_on_the_versions_that_users_get() -> None:
-    served, measured, developed = (
+    served, measured, traced, developed = (
         {(pin.name, str(pin.specifier)) for pin in pins(lock)} for lock in LOCKS
     )
     assert served <= measured <= developed
+    assert served <= traced <= developed

@@ -45,8 +45,8 @@ EXPORT_SPANS_MAX = 128
 """Spans that are sent at once: writing them takes a few milliseconds, in which the loop must share the interpreter."""
 EXPORT_S_MAX = 5.0
 """How long sending them may take, repetitions included."""
-GOODBYE_S_MAX = 2.0
-"""How long the end of the server waits for what was not sent yet."""
+GOODBYE_S_MAX = 0.4
+"""How long the end of the server waits for what was not sent yet. It must fit into `server.CLOSING_MS`, beside the others."""
 TRACEPARENT_CHARS_MAX = 512
 """Longer ones are as if they were not there. Version 00 has 55 (W3C Trace Context §3.2); later ones may have more."""
 

@@ -78,7 +78,7 @@ BUGS = (
         "place-never-given-back",
         "contexts that were open when the peer went stay counted",
         "gateway/runtime/mux.py",
-        "        for _ in self._contexts:\n            self._house.admission.close_context()\n",
+        "        for _ in self._contexts:\n            self._house.close_context(self._caller)\n",
         "        pass\n",
         RUNTIME_TESTS,
     ),

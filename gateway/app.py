@@ -269,7 +269,9 @@ class Gateway:
         voices = msgspec.Raw(msgspec.json.encode(Voices(tuple(list_voices(house.catalog)))))
         models = msgspec.Raw(msgspec.json.encode(list_models(house.catalog)))
         alive = Alive("alive", __version__)
-        asked = msgspec.Raw(msgspec.json.encode(openapi(house.catalog, house.limits)))
+        asked = msgspec.Raw(
+            msgspec.json.encode(openapi(house.catalog, house.limits, is_open=house.gate.is_open))
+        )
         said = msgspec.Raw(msgspec.json.encode(asyncapi(house.catalog, house.limits)))
         seen_by = self._config.server.metrics
         metrics = MetricsOverHttp(

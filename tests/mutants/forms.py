@@ -8,6 +8,7 @@ EVENT_TESTS = ("tests/fronts/test_events.py",)
 ACCEPT_TESTS = ("tests/fronts/test_accept.py",)
 MSGPACK_TESTS = ("tests/dialects", "tests/fronts/test_websocket.py")
 DESCRIBED_TESTS = ("tests/fronts/test_described.py",)
+FUZZED_TESTS = ("tests/fronts/test_fuzzed.py::test_where_keys_are_asked_for_nothing_goes_without",)
 SOCKET_TESTS = ("tests/fronts/test_fuzzed_socket.py",)
 
 BUGS = (
@@ -98,5 +99,13 @@ BUGS = (
         "    if not isinstance(value, dict):\n        raise InvalidMessage",
         "    if value is None:\n        raise InvalidMessage",
         SOCKET_TESTS,
+    ),
+    Planted(
+        "list-without-a-key",
+        "one list that is described to need a key is given without",
+        "gateway/app.py",
+        '            Route("/v1/speech/models", JsonAnswer(lambda: models, house)),\n',
+        '            Route("/v1/speech/models", JsonAnswer(lambda: models)),\n',
+        FUZZED_TESTS,
     ),
 )

@@ -184,8 +184,8 @@ EXAMPLES: tuple[Json, ...] = (
 """Bodies of what takes a text."""
 
 
-def openapi(catalog: Catalog, limits: Limits) -> Json:
-    """The document."""
+def openapi(catalog: Catalog, limits: Limits, *, is_open: bool) -> Json:
+    """The document, of a gateway that asks for keys unless it `is_open`."""
     structs = {
         type_
         for operation in OPERATIONS
@@ -199,7 +199,10 @@ def openapi(catalog: Catalog, limits: Limits) -> Json:
     }
     paths: dict[str, Json] = {}
     for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+        described = _operation(operation)
+        if not is_open and e.Unauthorized in operation.refuses:
+            described["security"] = [{name: []} for name in SECURITY]
+        paths.setdefault(operation.path, {})[operation.method] = described
     return {
         "openapi": "3.1.0",
         "info": {
@@ -210,7 +213,7 @@ def openapi(catalog: Catalog, limits: Limits) -> Json:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "security": [{}, *({name: []} for name in SECURITY)],
+        "security": [{}, *({name: []} for name in SECURITY)] if is_open else [],
         "components": {
             "securitySchemes": dict(SECURITY),
             "schemas": components,

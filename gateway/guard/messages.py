@@ -8,12 +8,15 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
 from gateway.core.limits import Limits
 
+INVALID_DATA = 1007
 POLICY_VIOLATION = 1008
 BURST_S = 1.0
 """Frames of so long a time may come at once."""
@@ -66,6 +69,27 @@ class BoundsMessages(WebSocketsSansIOProtocol):
             self.handle_parser_exception()
         else:
             super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        # uvicorn notices, too, and has a traceback for the log each time.
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            self.frames = [b"".join(self.frames)]
+            try:
+                self.frames[0].decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.fail(INVALID_DATA, "not_utf8")
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await self.writable.wait()
+        # Closed from here, for a broken frame or a pong that did not come: the application has not heard of it yet, and
+        # uvicorn would call it a mistake of its.
+        if self.close_sent and self.initial_response is None:
+            raise ClientDisconnected
+        await super().send(message)
 
     def handle_ping(self) -> None:
         pong = b"".join(self.conn.data_to_send())

@@ -1,4 +1,5 @@
-"""Nothing that a caller says in confidence gets into a log, at any level: neither keys, nor query strings, nor text."""
+"""Nothing that a caller says in confidence gets into a log, at any level, or a metric: neither keys, nor query strings, nor
+text."""
 
 from __future__ import annotations
 
@@ -104,8 +105,11 @@ async def gateway(level: str, logged: bytearray, **environment: str) -> AsyncIte
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
 async def test_no_log_has_them(level: str) -> None:
     logged = bytearray()
-    async with gateway(level, logged) as port:
+    async with gateway(level, logged) as port, httpx.AsyncClient(trust_env=False) as client:
         await sing(port)
+        metrics = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+    assert "gateway_connections_ended_total" in metrics
+    assert CANARY not in metrics
     assert CANARY.encode() not in logged
     if level in {"debug", "info"}:
         assert logged.count(b"speech_http") >= 4

@@ -78,6 +78,21 @@ class TestMalformed:
             await peer.send(frame(TEXT, b"{", final=False) + close + frame(CONTINUATION, b"}"))
             assert await close_code(peer) == (1000, "bye")
 
+    async def test_it_is_no_crash_of_ours_in_the_middle_of_speech(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """What was about to be sent is for nobody any more."""
+        async with running_server(tone_config(send_buffer_bytes=8_192)) as server:
+            for junk in (frame(TEXT, b"\xff"), b"\xff\xff"):
+                async with raw_peer(server) as peer:
+                    await peer.upgrade()
+                    await peer.say({"type": "configure", "lead_ms": None})
+                    await peer.say({"type": "text", "text": "Hello there. " * 200})
+                    await peer.reader.readuntil(b'"segment"')
+                    await peer.send(junk)
+                    await until(lambda: server.house.admission.connections == 0)
+        assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+
     async def test_a_character_may_be_cut_by_frames(self) -> None:
         async with running_server() as server, raw_peer(server) as peer:
             await peer.upgrade()

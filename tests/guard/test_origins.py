@@ -58,13 +58,41 @@ class TestOnLoopback:
             ["Origin: http://127.0.0.1.evil.example"],
             ["Origin: http://evil.example#http://localhost"],
             ["Origin: http://localhost@evil.example"],
+            ["Origin: http://localhost\tevil.example"],
+            ["Origin: http://localhost, http://localhost"],
+            ["Origin: http://evil.example http://localhost"],
+            ["Origin: http://sub.localhost"],
+            ["Origin: file://"],
+            ["Origin: data:text/html,x"],
             ["Host: evil.example:80", "Origin: http://evil.example"],
         ],
-        ids=["foreign", "null", "empty", "prefix", "digits", "hash", "user", "rebinding"],
+        ids=[
+            *("foreign", "null", "empty", "prefix", "digits", "hash", "user", "tab", "list", "two"),
+            *("sub-domain", "file", "data", "rebinding"),
+        ],
     )
     async def test_no_other_may(self, lines: list[str]) -> None:
         async with running_server() as server:
             assert await statuses(server, *lines) == [403, 403]
+
+    async def test_who_is_no_page_may(self) -> None:
+        """A browser always says whose page it is: when it opens a WebSocket, and when it sends a POST."""
+        async with running_server() as server:
+            assert await statuses(server) == [200, 101]
+
+    async def test_a_simple_post_of_a_foreign_page_makes_nothing(self) -> None:
+        """One that a browser sends without asking before."""
+        head = (
+            f"POST /v1/speech HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nOrigin: {PAGE}\r\n"
+        )
+        body = '{"text": "Hello."}'
+        async with running_server() as server, raw_peer(server) as peer:
+            await peer.send(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+            assert await status(peer) == 403
+            made = server.house.metrics.registry.get_sample_value(
+                "gateway_audio_made_seconds_total", {"model": "tone"}
+            )
+            assert not made
 
     async def test_nor_one_with_two_origins(self) -> None:
         two = ("Origin: http://localhost", "Origin: https://evil.example")
@@ -102,6 +130,13 @@ class TestConfigured:
             "https://a.app.example.com",
             "https://evilapp.example.com",
             "https://app-example.com",
+            "https://app.example.com@evil.example",
+            "https://app.example.com%00.evil.example",
+            "https://app.example.com:443:443",
+            "https://app.example.com\\.evil.example",
+            "https://xn--pp-example-1vb.com",
+            "wss://app.example.com",
+            "null",
         ],
     )
     async def test_none_that_looks_like_them_may(self, origin: str) -> None:

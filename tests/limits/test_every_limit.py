@@ -68,6 +68,7 @@ NO_BOUNDS = (
     ),
     *(
         "*.POLICY_VIOLATION",
+        "guard.messages.INVALID_DATA",
         "guard.losing.ABNORMAL",
         "fronts.websocket.INTERNAL_ERROR",
         "fronts.websocket.SERVICE_RESTART",

@@ -32,6 +32,7 @@ from gateway.fronts.described.openapi import openapi
 from gateway.fronts.http import SpeechOverHttp
 from gateway.fronts.origins import Origins
 from gateway.fronts.proxies import Proxies, is_loopback, read_networks
+from gateway.fronts.receipts import ReceiptsOverHttp
 from gateway.fronts.segments import SegmentsOverHttp
 from gateway.fronts.system import (
     Alive,
@@ -284,6 +285,7 @@ class Gateway:
             Route("/v1/speech", _traced(SpeechOverHttp(house), house)),
             WebSocketRoute("/v1/speech", _traced(SpeechOverWebSocket(house), house)),
             Route("/v1/speech/segments", SegmentsOverHttp(house)),
+            Route("/v1/speech/requests/{id}", ReceiptsOverHttp(house)),
             Route("/v1/speech/tokens", TokensOverHttp(house)),
             Route("/v1/speech/voices", JsonAnswer(lambda: voices, house)),
             Route("/v1/speech/models", JsonAnswer(lambda: models, house)),

@@ -26,6 +26,9 @@ GatewayError
 │   ├── MetricsForbidden               metrics_forbidden   403  /metrics is not for this address
 │   ├── ResumeGone                     resume_gone         410  what the client misses is no longer kept
 │   ├── ResumeExpired                  resume_expired      410  the session waited in vain; what was not spoken is told
+│   ├── IdempotencyKeyReused           idempotency_key_reused 409 it came with another request before
+│   ├── IdempotencyKeyInUse            idempotency_key_in_use 409 its last request is still being answered
+│   ├── IdempotencyKeySpent            idempotency_key_spent  409 it was answered too often
 │   ├── NotFound                       not_found           404  no such path
 │   ├── MethodNotAllowed               method_not_allowed  405
 │   └── NotAcceptable                  not_acceptable      406  no form of the answer is one that `Accept` takes
@@ -246,8 +249,26 @@ class ResumeExpired(CallerError):
     code, status = "resume_expired", 410
 
 
+class IdempotencyKeyReused(CallerError):
+    """The key came with another request before."""
+
+    code, status = "idempotency_key_reused", 409
+
+
+class IdempotencyKeyInUse(CallerError):
+    """The last request with this key is still being answered."""
+
+    code, status, retryable = "idempotency_key_in_use", 409, True
+
+
+class IdempotencyKeySpent(CallerError):
+    """The key was answered as often as it may be."""
+
+    code, status = "idempotency_key_spent", 409
+
+
 class NotFound(CallerError):
-    """There is nothing at this path, or by this token."""
+    """There is nothing at this path, or by this token or id."""
 
     code, status = "not_found", 404
 

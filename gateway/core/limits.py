@@ -118,6 +118,20 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address_mistakes_per_minute: PerMinute = 60
     """Keys that are not good, or none, from one address; then it is asked to wait. 0 = any number."""
 
+    # Requests that are over
+    receipts_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 10_000
+    """Contexts that are over and whose receipts are kept; an HTTP request is one. The oldest is forgotten first."""
+    receipt_ms: Millis = 3_600_000
+    """So long each is kept."""
+
+    # Requests that come again
+    replays_max: Annotated[int, Meta(ge=0, le=1_000)] = 3
+    """So often a request with an Idempotency-Key is answered again."""
+    idempotency_keys_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 10_000
+    """Keys that are remembered after their answer; the oldest is forgotten first."""
+    idempotency_key_ms: Millis = 3_600_000
+    """So long each is remembered after its last answer."""
+
     # Server
     send_buffer_bytes: Annotated[int, Meta(ge=0, le=16 * 1_048_576)] = 131_072
     """SO_SNDBUF of the listening socket, so that audio waits here, where a clear reaches it; 0 = the system's."""

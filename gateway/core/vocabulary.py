@@ -112,6 +112,19 @@ class CloseReason(StrEnum):
     ABORTED = "aborted"
 
 
+class Progress(StrEnum):
+    """How far a request or a context has come.
+
+    `COMPLETE`: all of it was handed out, but for what its client cleared. `FAILED`: an error took some of it, or all.
+    `CANCELLED`: its client went away, or was sent away.
+    """
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 class Fault(StrEnum):
     """Who has to change something for an error to go away."""
 

@@ -100,11 +100,13 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class SpeechRequest(msgspec.Struct, frozen=True):
-    """A one-shot request understood. `whole` asks for a complete file with exact sizes instead of a stream."""
+    """A one-shot request understood. `whole` asks for a complete file with exact sizes instead of a stream; a client that
+    names `sample_start` has had the audio before it."""
 
     text: str
     parameters: Parameters
     whole: bool = False
+    sample_start: int | None = None
     ignored: tuple[str, ...] = ()
 
 

@@ -148,6 +148,7 @@ class SpeechBody(Parameters, frozen=True, kw_only=True):
 
     text: str
     stream: bool = True
+    sample_start: Annotated[int, Meta(ge=0)] | None = None
 
 
 # --- server messages -------------------------------------------------------------------------------------------------
@@ -613,6 +614,7 @@ def decode_request(body: bytes) -> SpeechRequest:
         text=asked.text,
         parameters=_parameters(asked),
         whole=not asked.stream,
+        sample_start=asked.sample_start,
         ignored=unknown_fields(value, SpeechBody),
     )
 

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -26,6 +27,7 @@ from gateway.core.errors import (
     GatewayError,
     Internal,
     InvalidMessage,
+    InvalidValue,
     MessageTooLarge,
     MethodNotAllowed,
     Problem,
@@ -45,13 +47,14 @@ from gateway.core.limits import Limits
 from gateway.core.params import HTTP_DEFAULTS, Parameters, Settings
 from gateway.core.playback import Playback
 from gateway.core.resolve import resolve
-from gateway.core.vocabulary import CloseReason, Codec
+from gateway.core.vocabulary import CloseReason, Codec, Progress
 from gateway.dialects.base import SpeechRequest
 from gateway.dialects.lines import LineForm
-from gateway.dialects.native import decode_request, encode_http_error
+from gateway.dialects.native import DEFAULT_CONTEXT, decode_request, encode_http_error
 from gateway.fronts.accept import accepted, choose
 from gateway.fronts.authentication import authenticate
 from gateway.fronts.event_body import EventBody
+from gateway.fronts.idempotency import fingerprint, idempotency_key
 from gateway.fronts.reply import (
     Headers,
     error_headers,
@@ -61,9 +64,11 @@ from gateway.fronts.reply import (
     send_json,
 )
 from gateway.runtime.house import House
+from gateway.runtime.replays import Claim
 from gateway.runtime.speaker import Speaker
 from gateway.runtime.stall import Stall
 from gateway.runtime.wake import Wake
+from gateway.telemetry.receipt import Receipt
 
 FRAME_MS = 500
 """Audio per chunk of a download once it has begun."""
@@ -95,14 +100,15 @@ class SpeechOverHttp:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("speech is made by POST", allowed="POST")
             caller = await authenticate(self._house, scope, Use.SPEECH)
-            key = caller.key
+            key = answer.principal = caller.key
             with self._house.admission.connection():
                 body = await read_body(scope, receive, self._house.limits)
                 asked = decode_request(body)
                 chars = len(asked.text)
                 settings, form = self._judge(asked, accepted(scope))
-                self._house.quotas.chars(caller, chars)
                 answer.describe(settings, asked, form, self._house.limits.keep_alive_ms / 1_000)
+                await self._recognize(scope, asked, settings, form, answer)
+                self._house.quotas.chars(caller, chars)
                 owner = owner_of(scope, caller)
                 problem = await self._speak(asked, settings, caller, owner, receive, answer)
             if problem is not None:
@@ -116,6 +122,8 @@ class SpeechOverHttp:
             problem = Internal("the request failed; the log knows why").problem
             metrics.refused(ROUTE, problem)
             await answer.refuse(problem)
+        finally:
+            self._settle(answer)
         metrics.connections_ended.labels(ROUTE, answer.ending).inc()
         log.info(
             "speech_http",
@@ -156,7 +164,40 @@ class SpeechOverHttp:
                 field="stream",
                 allowed=f"true, or Accept: {MEDIA_TYPES[settings.format.codec]}",
             )
+        if asked.sample_start is not None and settings.lead_ms is not None:
+            raise Unsupported(
+                "what its client has had is not paced again",
+                field="sample_start",
+                allowed="null, or lead_ms: null",
+            )
         return settings, form
+
+    async def _recognize(
+        self,
+        scope: Scope,
+        asked: SpeechRequest,
+        settings: Settings,
+        form: LineForm | None,
+        answer: _Answer,
+    ) -> None:
+        """Claim the key of the request, if it has one. Raises InvalidValue and what `claim` raises."""
+        key = idempotency_key(scope)
+        if key is not None:
+            answer.claim = await self._house.replays.claim(
+                answer.principal,
+                key,
+                fingerprint(asked, settings, form),
+                answer.request_id,
+                comes_back=asked.sample_start is not None,
+            )
+
+    def _settle(self, answer: _Answer) -> None:
+        """Nothing more is done for this request."""
+        if answer.claim is not None:
+            self._house.replays.release(answer.claim, counts=answer.ending != "refused")
+        if answer.receipt is not None:
+            answer.receipt.finish(answer.progress, answer.problem, answer.timings)
+            self._house.receipts.end(answer.request_id, answer.receipt)
 
     async def _speak(
         self,
@@ -185,7 +226,11 @@ class SpeechOverHttp:
                     file=True,
                     whole=asked.whole,
                     owner=owner,
+                    name=DEFAULT_CONTEXT,
+                    sample_start=asked.sample_start or 0,
                 )
+                answer.receipt = speaker.receipt
+                house.receipts.begin(answer.request_id, answer.principal, ROUTE, speaker.receipt)
                 stall = Stall(
                     house.limits.send_stall_ms / 1_000,
                     # A whole file is sent long after it was taken from its session.
@@ -193,9 +238,10 @@ class SpeechOverHttp:
                 )
                 gone = tasks.create_task(_disconnected(receive))
                 fed = tasks.create_task(_feed(speaker, asked.text))
-                told = tasks.create_task(
-                    self._tell(speaker, wake, stall, answer, whole=asked.whole)
-                )
+                told = tasks.create_task(self._tell(speaker, wake, stall, answer, asked))
+                ends: set[asyncio.Future[Any]] = {gone, told}
+                if answer.claim is not None:
+                    ends.add(answer.claim.unwanted)
 
                 def cut_off() -> None:
                     if drain.is_over:
@@ -203,7 +249,7 @@ class SpeechOverHttp:
 
                 try:
                     with drain.watched(cut_off):
-                        await asyncio.wait({gone, told}, return_when=asyncio.FIRST_COMPLETED)
+                        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     gone.cancel()
                     told.cancel()
@@ -218,7 +264,7 @@ class SpeechOverHttp:
             house.close_context(caller)
 
     async def _tell(
-        self, speaker: Speaker, wake: Wake, stall: Stall, answer: _Answer, *, whole: bool
+        self, speaker: Speaker, wake: Wake, stall: Stall, answer: _Answer, asked: SpeechRequest
     ) -> Problem | None:
         """Pull events and send their audio. Gives the problem that ended it too early, if one did."""
         while True:
@@ -230,6 +276,9 @@ class SpeechOverHttp:
                     if answer.silent_until is not None:
                         await stall.bound(answer.keep_alive())
                     continue
+                if (problem := _beyond_the_end(asked, events)) is not None:
+                    self._house.metrics.refused(ROUTE, problem)
+                    return problem
                 for event in events:
                     match event:
                         case SegmentFailed():
@@ -240,7 +289,7 @@ class SpeechOverHttp:
                                 await answer.finish(event, stall.bound)
                             return None
                         case _:
-                            await stall.bound(answer.take(event, whole=whole))
+                            await stall.bound(answer.take(event, whole=asked.whole))
             except TimeoutError:
                 answer.ending = "send_stalled"
                 return None
@@ -258,6 +307,14 @@ class _Answer:
         self.samples = 0
         self.ending = "peer_gone"
         """How it came to its end, unless it is known better: the client left."""
+        self.problem: Problem | None = None
+        """Why it was refused or broken off."""
+        self.principal = ""
+        """Whose it is, once that is known."""
+        self.claim: Claim | None = None
+        """The key by which it may be asked for again."""
+        self.receipt: Receipt | None = None
+        """Set once speech is being made for it."""
         self.timings: Timings | None = None
         self._send = send
         self._headers: Headers = []
@@ -275,6 +332,13 @@ class _Answer:
     def begun(self) -> bool:
         """True once a status has been sent."""
         return self.status != 0
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come when no more is done for it."""
+        if self.problem is not None:
+            return Progress.FAILED
+        return Progress.COMPLETE if self.ending == "complete" else Progress.CANCELLED
 
     @property
     def silent_until(self) -> float | None:
@@ -354,6 +418,7 @@ class _Answer:
 
     async def refuse(self, problem: Problem) -> None:
         """Answer with an error; after the first byte it is an event, or else the body is left unended."""
+        self.problem = problem
         if self.begun:
             self.ending = "failed"
             if self._events is not None and not self._complete:
@@ -380,6 +445,8 @@ class _Answer:
         if self.begun:
             return
         self.status = 200
+        if self.claim is not None and self.claim.replay_of is not None:
+            more = [*more, (b"x-replay-of", self.claim.replay_of.encode())]
         if self._warnings:
             more = [*more, (b"x-speech-warnings", ", ".join(self._warnings).encode())]
         start: Message = {
@@ -388,6 +455,20 @@ class _Answer:
             "headers": [*self._headers, *more],
         }
         await self._send(start)
+
+
+def _beyond_the_end(asked: SpeechRequest, events: list[Event]) -> Problem | None:
+    """What is wrong with a `sample_start` that no sample has; known when all samples were made."""
+    match events[-1:]:
+        case [Closed(reason=CloseReason.FINISHED, samples=samples)] if samples < (
+            asked.sample_start or 0
+        ):
+            return InvalidValue(
+                "the speech is shorter than that",
+                field="sample_start",
+                allowed=f"at most {samples}",
+            ).problem
+    return None
 
 
 def _earliest(*times: float | None) -> float | None:

@@ -20,13 +20,16 @@ from gateway.fronts.system import send_problem
 
 ANY = "*"
 EXPOSED = (
-    "retry-after, x-channels, x-ignored-fields, x-request-id, x-sample-rate, x-speech-model, "
-    "x-speech-voice, x-speech-warnings"
+    "retry-after, x-channels, x-ignored-fields, x-replay-of, x-request-id, x-sample-rate, "
+    "x-speech-model, x-speech-voice, x-speech-warnings"
 )
 """Headers of answers that a page may read, beyond those that every page may."""
 PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, POST"),
-    (b"access-control-allow-headers", b"accept, authorization, content-type, x-api-key"),
+    (
+        b"access-control-allow-headers",
+        b"accept, authorization, content-type, idempotency-key, x-api-key",
+    ),
     (b"access-control-max-age", b"600"),
 ]
 _SYNTAX = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")

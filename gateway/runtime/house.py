@@ -20,9 +20,12 @@ from gateway.engines.base import Engine
 from gateway.runtime.admission import Admission
 from gateway.runtime.lobby import Lobby
 from gateway.runtime.outlet import Outlet
+from gateway.runtime.receipts import Receipts
+from gateway.runtime.replays import Replays
 from gateway.runtime.speaker import Speaker
 from gateway.runtime.turns import Turns
 from gateway.telemetry.metrics import Metrics, Vitals
+from gateway.telemetry.receipt import Receipt
 from gateway.telemetry.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -54,11 +57,15 @@ class House:
     tracing: Tracing | None = None
     """Who makes spans of what is spoken; None = nobody."""
     lobby: Lobby = field(init=False)
+    replays: Replays = field(init=False)
+    receipts: Receipts = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gate", Gate(self.store, self.limits))
         object.__setattr__(self, "quotas", Quotas(self.limits, self.clock))
         object.__setattr__(self, "lobby", Lobby(self.limits))
+        object.__setattr__(self, "replays", Replays(self.limits))
+        object.__setattr__(self, "receipts", Receipts(self.limits))
         self.metrics.watch(self.vitals)
 
     def vitals(self) -> Vitals:
@@ -105,10 +112,13 @@ class House:
         file: bool = False,
         whole: bool = False,
         owner: str = "",
+        name: str = "",
+        sample_start: int = 0,
     ) -> Speaker:
         """A context in motion with these settings. `file`: its audio must be a valid file even without samples;
         `whole`: its sizes will be exact, because nothing is sent before all is there; `owner`: whom its work is counted
-        to, so that nobody takes more than a fair part."""
+        to, so that nobody takes more than a fair part; `name`: what its receipt calls it; `sample_start`: its listener has
+        what is before it."""
         now = asyncio.get_running_loop().time()
         session = Session(settings, self.limits, now, frame_ms=frame_ms, id=id)
         outlet = Outlet(
@@ -118,9 +128,11 @@ class House:
             container_always=file,
             framed=not file,
             owner=owner,
+            sample_start=sample_start,
         )
         new_timeline = Timeline if self.tracing is None else self.tracing.timeline
-        timeline = new_timeline(self.metrics, route, settings, whole=whole)
+        rest = sample_start > 0
+        timeline = new_timeline(self.metrics, route, settings, whole=whole, rest=rest)
         return Speaker(
             session,
             self.engines,
@@ -129,6 +141,7 @@ class House:
             tasks,
             wake,
             timeline,
+            Receipt(name, settings, whole=whole),
             self.clock,
             self.admission.forecast.handed,
             owner,

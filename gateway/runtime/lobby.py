@@ -3,7 +3,7 @@
     attached ──connection lost──► parked ──resume──► attached
                                     └──window over──► lost (what was not spoken) ──► forgotten
 
-Each session has one token at a time, good for one resume. Tokens are kept as digests, so that neither memory nor the
+Each session has one token, and the one before it until that is used: nobody knows whether it has arrived. Tokens are kept as digests, so that neither memory nor the
 time of a look-up tells them; whoever asks with a wrong one, a used one or somebody else's gets the same answer.
 """
 
@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,13 +96,17 @@ class Lobby:
         """It waits no more. Twice is fine."""
         self._parked.pop(id(session), None)
 
-    def remember(self, token: str, principal: str, remains: Mapping[str, Remains]) -> None:
-        """The session of this token is over; what was not spoken can be asked for, for a while."""
+    def remember(
+        self, tokens: Sequence[str], principal: str, remains: Mapping[str, Remains]
+    ) -> None:
+        """The session of these tokens is over; what was not spoken can be asked for, for a while."""
         chars = RECORD_CHARS + sum(left.chars for left in remains.values())
         until = asyncio.get_running_loop().time() + self._limits.lost_text_ms / 1_000
-        self.withdraw(token)
-        self._lost[_digest(token)] = _Lost(principal, until, remains, chars)
-        self._lost_chars += chars
+        for token in tokens:
+            self.withdraw(token)
+            self._lost[_digest(token)] = _Lost(principal, until, remains, chars)
+            self._lost_chars += chars
+            chars = RECORD_CHARS  # The text is there once.
         self._forget()
 
     def _forget(self) -> None:

@@ -39,7 +39,7 @@ from gateway.core.heard import Remains
 from gateway.core.params import Parameters
 from gateway.core.resolve import merge, resolve
 from gateway.core.session import Session, State
-from gateway.core.vocabulary import Codec
+from gateway.core.vocabulary import Codec, Progress
 from gateway.dialects.base import (
     Adjust,
     Conversation,
@@ -130,10 +130,14 @@ class Mux:
         """Set when the wire is not to be used any longer."""
         self._is_hearing = False
         self._is_sending = False
-        self._token: str | None = None
+        self._tokens: list[str] = []
+        """Those that are good: the last one given, and the one by which it was got until that is used in its turn, because
+        the message that gave it may be lost with its connection."""
         self._waiting: asyncio.Future[None] | None = None
         self._claim: asyncio.Future[tuple[Wire, Resume] | None] | None = None
-        """Somebody has come back, and brings another wire as soon as it is free."""
+        """Somebody has come back, and brings another wire as soon as it is free:"""
+        self._claimant: Mux | None = None
+        """this one."""
         self._moving_to: tuple[Mux, Resume] | None = None
 
     async def run(self, wire: Wire) -> Verdict:
@@ -143,13 +147,13 @@ class Mux:
         """
         settings = resolve(Parameters(), self._house.catalog, self._conversation.defaults)
         if self._house.lobby.is_open:
-            self._token = self._house.lobby.admit(self, self._principal)
+            self._tokens.append(self._house.lobby.admit(self, self._principal))
         hello = Hello(
             self._session,
             settings,
             self._house.limits,
             self._house.admission.contexts_free(),
-            self._token,
+            self._tokens[-1] if self._tokens else None,
         )
         self._replies.extend(self._conversation.open(hello))
         try:
@@ -158,6 +162,9 @@ class Mux:
                     with self._drain.watched(self._heed_drain):
                         await self._serve_all(wire, tasks)
                 finally:
+                    self._claimant = None
+                    for token in self._tokens:
+                        self._house.lobby.withdraw(token)
                     for context in self._contexts.values():
                         context.speaker.submit(Abort())
             if self._moving_to is None:
@@ -165,7 +172,7 @@ class Mux:
             other, resume = self._moving_to
             self._moving_to = None
             with self._house.admission.without_connection():
-                other.bring(wire, resume)
+                other.bring(self, wire, resume)
                 return await wire.over
         finally:
             self._leave_the_house()
@@ -183,17 +190,14 @@ class Mux:
             wire.end(verdict)
             if verdict is Verdict.RESUMED_ELSEWHERE and wire.hang_up is not None:
                 tasks.create_task(wire.hang_up(verdict))
-            if self._claim is None and self._is_worth_waiting(wire, verdict):
-                await self._wait_for_somebody()
-            brought = None if self._claim is None else await self._claim
-            self._claim = None
+            brought = await self._somebody(wire, verdict)
             if brought is None:
                 break
             wire, resume = brought
             self._welcome(resume)
-        if self._token is not None and not wire.said_goodbye():
+        if self._tokens and not wire.said_goodbye():
             remains = {record.name: record.session.bequeath() for record in self._records()}
-            self._house.lobby.remember(self._token, self._principal, remains)
+            self._house.lobby.remember(self._tokens, self._principal, remains)
 
     async def _serve(self, wire: Wire, tasks: asyncio.TaskGroup) -> Verdict:
         """Until this wire is of no more use. Whatever was pulled and not sent by then is in the rings."""
@@ -240,14 +244,15 @@ class Mux:
             self._leaving.set_result(verdict)
 
     def _leave_the_house(self) -> None:
-        if self._token is not None:
-            self._house.lobby.withdraw(self._token)
         if self._moving_to is not None:
-            self._moving_to[0].bring(None, self._moving_to[1])
+            self._moving_to[0].bring(self, None, self._moving_to[1])
         for record in self._records():
             record.ring.close()
-        for _ in self._contexts:
+        for context in self._contexts.values():
             self._house.close_context(self._caller)
+            timings = context.speaker.timings()
+            context.speaker.receipt.finish(Progress.CANCELLED, timings=timings)
+            self._house.receipts.end(self._session, context.speaker.receipt)
 
     def _heed_drain(self) -> None:
         if self._drain.is_over:
@@ -266,14 +271,28 @@ class Mux:
 
     def _is_worth_waiting(self, wire: Wire, verdict: Verdict) -> bool:
         return (
-            self._token is not None
+            bool(self._tokens)
             and verdict in {Verdict.PEER_GONE, Verdict.SEND_STALLED}
             and not wire.said_goodbye()
             and not self._drain.has_begun
             and any(not record.ring.is_empty for record in self._records())
         )
 
-    async def _wait_for_somebody(self) -> None:
+    async def _somebody(self, wire: Wire, verdict: Verdict) -> tuple[Wire, Resume] | None:
+        """Who comes back after this wire came to this end; None = nobody does."""
+        if self._claim is None and self._is_worth_waiting(wire, verdict):
+            await self._wait()
+        while (claim := self._claim) is not None:
+            brought = await claim
+            if self._claim is claim:
+                self._claim = None
+                return brought
+            if brought is not None:
+                # Somebody else has come before this one was served.
+                brought[0].end(Verdict.PEER_GONE)
+        return None
+
+    async def _wait(self) -> None:
         """Until somebody comes back, or nobody has in time. Meanwhile nothing is pulled, so that what is being made comes
         to its bounds and stops."""
         self._waiting = asyncio.get_running_loop().create_future()
@@ -301,8 +320,7 @@ class Mux:
             self._reply_lost(found, resume)
             return
         assert isinstance(found, Mux)
-        found.claim(resume, self._conversation.kind)
-        self._house.lobby.withdraw(resume.token)
+        found.claim(self, resume, self._conversation.kind)
         self._moving_to = found, resume
         self._leave(Verdict.RESUMED_ELSEWHERE)
 
@@ -315,8 +333,10 @@ class Mux:
             lost.append(LostContext(name, *left.split(got)))
         self._reply(self._conversation.encode_lost(problem, lost, resume.id))
 
-    def claim(self, resume: Resume, kind: str) -> None:
-        """Somebody comes back, having come so far; `bring` must follow. Raises InvalidValue or ResumeGone."""
+    def claim(self, by: Mux, resume: Resume, kind: str) -> None:
+        """Somebody comes back, having come so far; `bring` must follow. Raises InvalidValue or ResumeGone.
+
+        Of several who come at once the last one is meant."""
         if kind != self._conversation.kind:
             raise InvalidValue(
                 "the session was begun in another form",
@@ -328,13 +348,20 @@ class Mux:
             record.ring.judge(resume.positions.get(record.name, Position()))
         for record in records:
             record.ring.is_held = True
-        self._claim = asyncio.get_running_loop().create_future()
+        for token in self._tokens:
+            if token != resume.token:
+                self._house.lobby.withdraw(token)
+        self._tokens = [resume.token]
+        self._claimant = by
+        if self._claim is None or self._claim.done():
+            self._claim = asyncio.get_running_loop().create_future()
         self._leave(Verdict.RESUMED_ELSEWHERE)
         self.give_up()
 
-    def bring(self, wire: Wire | None, resume: Resume) -> None:
-        """Here is the wire of whoever claimed this session; None = it broke meanwhile. The first call counts."""
-        if self._claim is not None and not self._claim.done():
+    def bring(self, by: Mux, wire: Wire | None, resume: Resume) -> None:
+        """Here is the wire of whoever claimed this session; None = it broke meanwhile. Of no use from anybody but who claimed
+        it last, and once."""
+        if by is self._claimant and self._claim is not None and not self._claim.done():
             self._claim.set_result(None if wire is None else (wire, resume))
         elif wire is not None:
             wire.end(Verdict.PEER_GONE)
@@ -359,8 +386,9 @@ class Mux:
                     ended=record.name not in self._contexts,
                 )
             )
-        self._token = self._house.lobby.admit(self, self._principal)
-        hello = self._conversation.encode_resumed(self._session, self._token, contexts, resume.id)
+        token = self._house.lobby.admit(self, self._principal)
+        self._tokens.append(token)
+        hello = self._conversation.encode_resumed(self._session, token, contexts, resume.id)
         self._retold.extend(Told("", frame, 0, None) for frame in hello)
         self._retold.extend(missed)
 
@@ -462,6 +490,7 @@ class Mux:
             except GatewayError:
                 self._forget(context)
                 context.record.ring.close()
+                self._house.receipts.withdraw(self._session, context.speaker.receipt)
                 raise
             self._forget_ended(said.context)
         elif isinstance(intent, Clear) and ended is not None:
@@ -496,11 +525,19 @@ class Mux:
         self._fresh_until = None
         route = self._conversation.defaults.route
         speaker = self._house.new_speaker(
-            settings, tasks, self._wake, frame_ms=FRAME_MS, route=route, id=id, owner=self._owner
+            settings,
+            tasks,
+            self._wake,
+            frame_ms=FRAME_MS,
+            route=route,
+            id=id,
+            owner=self._owner,
+            name=name,
         )
+        self._house.receipts.begin(self._session, self._principal, route, speaker.receipt)
         limits = self._house.limits
         ring = Ring(name, limits.resume_ring_bytes, self._house.lobby.rings)
-        if self._token is None:
+        if not self._tokens:
             ring.close()
         self._contexts[name] = _Context(_Record(name, speaker.session, ring), parameters, speaker)
         self._share()
@@ -519,6 +556,8 @@ class Mux:
 
     def _close(self, context: _Context) -> None:
         self._forget(context)
+        context.speaker.receipt.finish(Progress.COMPLETE)
+        self._house.receipts.end(self._session, context.speaker.receipt)
         self._ended[context.name] = context.record
         played_by = context.speaker.session.played_by
         if played_by is not None:

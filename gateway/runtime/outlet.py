@@ -35,7 +35,8 @@ class Outlet:
 
     `container_always`: a context without any audio still gets its (empty) container, as a file must be valid. `framed`:
     a telephone's codec leaves in the frames of TELEPHONY_FRAME_MS that telephony counts in, the last one before a flush,
-    clear or end being what is left. `owner` is whose share of the encoders this is.
+    clear or end being what is left. `owner` is whose share of the encoders this is. `sample_start`: what is before it the
+    listener has, and the encoder begins there.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Outlet:
         container_always: bool = False,
         framed: bool = False,
         owner: str = "",
+        sample_start: int = 0,
     ) -> None:
         self._format = settings.format
         self._rate_in = settings.engine_rate
@@ -63,7 +65,9 @@ class Outlet:
         """Less than a frame, where the codec leaves in frames."""
         self._given = 0
         """Samples that went into the encoder since the context began."""
-        self._announced = 0
+        self._unwanted = sample_start
+        """Samples that are still to be left out."""
+        self._announced = sample_start
         """Samples that were part of an audio event; less than `_given` while the encoder has given nothing."""
 
     async def pass_on(self, event: Event, deadline: float = math.inf) -> list[Event]:
@@ -103,11 +107,11 @@ class Outlet:
         resampler, encoder = self._stage()
         if encoder.is_cheap:
             samples = resampler.convert(pcm)
-            return self._audio(len(samples), encoder.encode(samples))
+            return self._audio(len(samples), self._feed(encoder, samples))
 
         def job() -> tuple[int, bytes]:
             samples = resampler.convert(pcm)
-            return len(samples), encoder.encode(samples)
+            return len(samples), self._feed(encoder, samples)
 
         return self._audio(*await self._farm.run(deadline, job, self._owner))
 
@@ -118,7 +122,7 @@ class Outlet:
 
         def job() -> tuple[int, bytes]:
             tail = resampler.drain()
-            return len(tail), encoder.encode(tail) + encoder.drain()
+            return len(tail), self._feed(encoder, tail) + encoder.drain()
 
         size, data = job() if encoder.is_cheap else await self._farm.run(deadline, job, self._owner)
         return self._audio(size, data, all_of_it=True)
@@ -141,10 +145,17 @@ class Outlet:
 
         def job() -> tuple[int, bytes]:
             tail = resampler.drain()
-            return len(tail), encoder.encode(tail) + encoder.finish()
+            return len(tail), self._feed(encoder, tail) + encoder.finish()
 
         size, data = job() if encoder.is_cheap else await self._farm.run(deadline, job, self._owner)
         return self._audio(size, data, all_of_it=True)
+
+    def _feed(self, encoder: Encoder, samples: bytes) -> bytes:
+        """What the encoder gives for the samples that the listener has not. In its thread, which one job at a time is in."""
+        gone = min(self._unwanted, len(samples) // SAMPLE_BYTES)
+        self._unwanted -= gone
+        wanted = samples[gone * SAMPLE_BYTES :]
+        return encoder.encode(wanted) if wanted else b""
 
     def _audio(self, size: int, data: bytes, *, all_of_it: bool = False) -> list[Event]:
         """The audio events for what the encoder gave; none while it has given nothing."""
@@ -153,9 +164,10 @@ class Outlet:
             return self._frames(data, all_of_it=all_of_it)
         if not data:
             return []
-        start, self._announced = self._announced, self._given
+        # Where all was left out, an empty file is behind what was given.
+        start, self._announced = self._announced, max(self._announced, self._given)
         self._sequence += 1
-        return [Audio(self._segment, self._sequence - 1, start, self._given - start, data)]
+        return [Audio(self._segment, self._sequence - 1, start, self._announced - start, data)]
 
     def _frames(self, data: bytes, *, all_of_it: bool) -> list[Event]:
         """The same for a codec with one byte per sample that leaves in frames."""

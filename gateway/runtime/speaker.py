@@ -16,6 +16,7 @@ from gateway.core.synthesis import Abandon, Begun, Produced, Synthesize
 from gateway.engines.base import Engine
 from gateway.runtime.outlet import Outlet
 from gateway.runtime.turns import Turns
+from gateway.telemetry.receipt import Receipt
 from gateway.telemetry.timeline import Timeline
 
 SLICE_CHARS = 256
@@ -24,7 +25,7 @@ SLICE_CHARS = 256
 
 class Speaker:
     """Carries between a session and its engine. `wake` is called whenever there may be something new to pull.
-    `timeline` is shown all that happens, in times of `watch`; `handed` is told the seconds of audio that a listener who
+    `timeline` and `receipt` are shown all that happens, in times of `watch`; `handed` is told the seconds of audio that a listener who
     follows a clock was handed; `owner` is whose share of the engines this is.
 
     Engine work runs in `tasks`, the task group of the connection, and ends with it.
@@ -39,6 +40,7 @@ class Speaker:
         tasks: asyncio.TaskGroup,
         wake: Callable[[], None],
         timeline: Timeline,
+        receipt: Receipt,
         watch: Callable[[], float],
         handed: Callable[[float], None],
         owner: str,
@@ -50,6 +52,7 @@ class Speaker:
         self._tasks = tasks
         self._wake = wake
         self._timeline = timeline
+        self.receipt = receipt
         self._watch = watch
         self._handed = handed
         self._owner = owner
@@ -62,6 +65,7 @@ class Speaker:
         """Hand a command to the session. Raises what the session raises."""
         self.session.submit(command, self._clock())
         self._timeline.submitted(command, self.session.chars_accepted, self._watch())
+        self.receipt.taken(self.session.chars_accepted)
         self._place_orders()
         self._wake()
 
@@ -97,6 +101,7 @@ class Speaker:
         self._timeline.handed_out(events, self._watch(), self._outlet.delay_s)
         if isinstance(event, Closed):
             events[-1] = msgspec.structs.replace(event, timings=self.timings())
+        self.receipt.handed_out(events)
         return events
 
     def timings(self) -> Timings:
@@ -159,6 +164,7 @@ class Speaker:
                     held_until = self.session.held_until
                     self.session.report(report, self._clock())
                     self._timeline.reported(report, self._watch())
+                    self.receipt.made(report)
                     if held_until is None or self.session.held_until != held_until:
                         self._wake()
         finally:

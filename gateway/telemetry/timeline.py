@@ -87,15 +87,23 @@ class _Utterance:
 class Timeline:
     """Watches one context. `now` is in seconds of one steady clock, fine enough for what it shall tell.
 
-    `whole`: all audio is gathered and goes out at the end, so that there is no listener while it is made.
+    `whole`: all audio is gathered and goes out at the end, so that there is no listener while it is made. `rest`: only
+    the rest of it goes out, so that nobody waits for its beginning.
     """
 
     def __init__(
-        self, metrics: Metrics, route: Route, settings: Settings, *, whole: bool = False
+        self,
+        metrics: Metrics,
+        route: Route,
+        settings: Settings,
+        *,
+        whole: bool = False,
+        rest: bool = False,
     ) -> None:
         self._metrics = metrics
         self._route = route
         self._whole = whole
+        self._rest = rest
         self._use(settings)
         self._opened = self._over = False
         self._chars = 0
@@ -238,7 +246,8 @@ class Timeline:
         self._rate_sent = settings.format.sample_rate
 
     def _text_came(self, now: float) -> None:
-        if self._is_fresh and not self._flushes_unanswered and not self._whole:
+        is_heard = not (self._whole or self._rest)
+        if self._is_fresh and not self._flushes_unanswered and is_heard:
             self._utterance = _Utterance(now)
         self._is_fresh = False
 

@@ -123,12 +123,14 @@ class Tracing:
         span.set_status(StatusCode.ERROR)
 
     def timeline(
-        self, metrics: Metrics, route: Route, settings: Settings, *, whole: bool
+        self, metrics: Metrics, route: Route, settings: Settings, *, whole: bool, rest: bool
     ) -> Timeline:
         """A timeline of a context, which also makes spans of it where the request is traced."""
         if not get_current_span().is_recording():
-            return Timeline(metrics, route, settings, whole=whole)
-        return TracedTimeline(self._tracer, self._clock, metrics, route, settings, whole=whole)
+            return Timeline(metrics, route, settings, whole=whole, rest=rest)
+        return TracedTimeline(
+            self._tracer, self._clock, metrics, route, settings, whole=whole, rest=rest
+        )
 
     async def aclose(self) -> None:
         """Send what is left, for `GOODBYE_S_MAX` at most."""
@@ -167,8 +169,9 @@ class TracedTimeline(Timeline):
         settings: Settings,
         *,
         whole: bool = False,
+        rest: bool = False,
     ) -> None:
-        super().__init__(metrics, route, settings, whole=whole)
+        super().__init__(metrics, route, settings, whole=whole, rest=rest)
         self._tracer = tracer
         self._clock = clock
         self._epoch_ns = time.time_ns() - round(clock() * _NS)

@@ -148,6 +148,28 @@ class TestHttp:
             answer = await client.post("/v1/speech", json=TEXT, headers=shown)
             assert answer.status_code == status
 
+    async def test_what_one_has_asked_for_no_other_sees(
+        self, server: RunningServer, client: httpx.AsyncClient
+    ) -> None:
+        one, other = bearer(await key_of(server)), bearer(await key_of(server))
+        spoken = await client.post("/v1/speech", json=TEXT, headers=one)
+        path = f"/v1/speech/requests/{spoken.headers['x-request-id']}"
+        assert (await client.get(path)).status_code == 401
+        assert (await client.get(path, headers=one)).status_code == 200
+        answer = await client.get(path, headers=other)
+        unknown = await client.get("/v1/speech/requests/req_0", headers=other)
+        assert (answer.status_code, answer.json()["error"]) == (404, unknown.json()["error"])
+
+    async def test_each_has_idempotency_keys_of_its_own(
+        self, server: RunningServer, client: httpx.AsyncClient
+    ) -> None:
+        one, other = bearer(await key_of(server)), bearer(await key_of(server))
+        for key, text, status in ((one, "One.", 200), (other, "Two.", 200), (one, "Two.", 409)):
+            headers = {**key, "idempotency-key": "k"}
+            answer = await client.post("/v1/speech", json={"text": text}, headers=headers)
+            assert answer.status_code == status
+            assert "x-replay-of" not in answer.headers
+
     async def test_work_is_counted_to_the_key(
         self, server: RunningServer, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:

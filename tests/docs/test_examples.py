@@ -25,6 +25,7 @@ from gateway.core.limits import Limits
 from gateway.core.params import WEBSOCKET_DEFAULTS, Parameters
 from gateway.core.resolve import resolve
 from gateway.dialects.native import MESSAGES, ErrorBody, NativeConversation, Tagged
+from gateway.runtime.receipts import RequestReceipt
 from tests.support.checkout import ROOT
 from tests.support.documents import Block, blocks
 from tests.support.server import RunningServer, espeak_config, running_server
@@ -112,6 +113,8 @@ def assert_worth_having(output: str | None, got: bytes) -> None:
         assert int.from_bytes(got[4:8], "little") == len(got) - 8
     elif output.endswith(".ogg"):
         assert got[:4] == b"OggS"
+    elif output.endswith(".pcm"):
+        assert len(got) % 2 == 0
     else:
         assert output.endswith(".mp3")
         assert int.from_bytes(got[:2], "big") & 0xFFE0 == 0xFFE0
@@ -194,6 +197,12 @@ async def test_server_messages_are_what_the_server_says() -> None:
         kinds += re.findall('^{"type":"([a-z_]+)"', line)
     assert set(kinds) == {message.__struct_config__.tag for message in Tagged.__subclasses__()}
     assert len(kinds) == len(set(kinds))
+
+
+def test_the_receipt_is_one() -> None:
+    (line,) = lines("json receipt")
+    shown = msgspec.json.decode(line, type=RequestReceipt)
+    assert msgspec.json.encode(shown).decode() == line
 
 
 @pytest.mark.socket

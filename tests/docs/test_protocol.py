@@ -40,7 +40,9 @@ from gateway.dialects.native import (
     Tagged,
 )
 from gateway.runtime.mux import FRAME_MS, FRAME_MS_SHARED, FRAME_MS_UNPACED
+from gateway.runtime.receipts import RequestReceipt
 from gateway.runtime.wire import Verdict
+from gateway.telemetry.receipt import RANGES_MAX, ContextReceipt
 from tests.audio.listening import delay_of, format_of
 from tests.support.checkout import ROOT
 from tests.support.documents import Row, in_words, named, table
@@ -180,6 +182,20 @@ def test_server_messages(message: type[Tagged]) -> None:
     assert [(named(row), row["type"]) for row in described] == [
         (field.name, in_words(field.type)) for field in fields
     ]
+
+
+@pytest.mark.parametrize(
+    ("heading", "struct"),
+    [
+        ("GET /v1/speech/requests/{id}", RequestReceipt),
+        ("request: contexts", ContextReceipt),
+    ],
+)
+def test_receipts(heading: str, struct: type[msgspec.Struct]) -> None:
+    assert {name: row["type"] for name, row in rows(heading).items()} == {
+        field.name: in_words(field.type) for field in msgspec.structs.fields(struct)
+    }
+    assert f"more than {RANGES_MAX} ranges" in TEXT
 
 
 def test_the_words_in_messages() -> None:

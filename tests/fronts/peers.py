@@ -46,11 +46,16 @@ class RawPeer:
         self._writer.write(data)
         await self._writer.drain()
 
-    async def post(self, body: bytes, *, length: int | None = None, accept: str = "*/*") -> None:
-        """A request for speech; `length` is what it claims to bring."""
+    async def post(
+        self, body: bytes, *, length: int | None = None, accept: str = "*/*", key: str | None = None
+    ) -> None:
+        """A request for speech; `length` is what it claims to bring, `key` its Idempotency-Key."""
         declared = len(body) if length is None else length
         head = b"POST /v1/speech HTTP/1.1\r\nHost: gateway\r\nContent-Length: %d\r\n" % declared
-        await self.send(head + b"Accept: %b\r\n\r\n" % accept.encode() + body)
+        head += b"Accept: %b\r\n" % accept.encode()
+        if key is not None:
+            head += b"Idempotency-Key: %b\r\n" % key.encode()
+        await self.send(head + b"\r\n" + body)
 
     async def answer(self) -> tuple[int, bytes]:
         """The status and the body of the next HTTP answer, which must name its length."""

@@ -20,10 +20,11 @@ EXAMPLES_MAX, KEYED_EXAMPLES_MAX = 25, 3
 CONFIG = """
 [checks]
 negative_data_rejection.expected-statuses = ["400", "404", "405", "406", "413", "422"]
-positive_data_acceptance.expected-statuses = ["2xx", "404", "406", "422"]
+positive_data_acceptance.expected-statuses = ["2xx", "404", "406", "409", "422"]
 """
-"""All checks are on. One would not take 413 for a refusal of too long a text. The other would not take 406 and 422, but no
-schema knows which voices a model has, which rates a codec, and which thresholds contradict each other."""
+"""All checks are on. One would not take 413 for a refusal of too long a text. The other would not take 406, 409 and 422, but
+no schema knows which voices a model has, which rates a codec, which thresholds contradict each other, and which
+Idempotency-Key has come before."""
 SPOKEN_MIN = 20
 """So many of the requests must have been spoken: a fuzzer that is always refused finds nothing."""
 

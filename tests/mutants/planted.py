@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants import (
     accounts,
+    asked_again,
     chaos,
     cleanup,
     compare,
@@ -30,4 +31,5 @@ PLANTED = (
     *operations.BUGS,
     *chaos.BUGS,
     *accounts.BUGS,
+    *asked_again.BUGS,
 )

@@ -16,6 +16,7 @@ from gateway.accounts.caller import LOCAL, Caller
 from gateway.dialects.native import DEFAULT_CONTEXT, AudioForm
 from gateway.runtime.house import House
 from gateway.runtime.wire import Verdict
+from tests.support.listener import Listener, lost_in, told
 from tests.support.memory import MemorySocket, memory_house, memory_socket
 from tests.support.server import AudioFrame, Message
 
@@ -33,77 +34,6 @@ SAID: tuple[Message, ...] = (
     {"type": "text", "text": MORE},
     {"type": "end", "id": "e1"},
 )
-
-
-def told(messages: list[Message]) -> list[Message]:
-    """The messages, with the words of a segment in one, because how they are split is not promised."""
-    found: list[Message] = []
-    words: dict[object, list[object]] = {}
-    for message in messages:
-        if message["type"] == "words":
-            words.setdefault(message["segment"], []).append(message["words"])
-        else:
-            found.append(message)
-    joined = {
-        str(segment): [word for part in parts for word in part]  # type: ignore[attr-defined]
-        for segment, parts in words.items()
-    }
-    return [*found, dict(joined)]
-
-
-class Listener:
-    """A client that comes back: what it got over all its connections, and how far it has come."""
-
-    def __init__(self, said: tuple[Message, ...] = SAID, *, count_frames: bool = False) -> None:
-        self.said = said
-        self.count_frames = count_frames
-        self.audio = bytearray()
-        self.messages: list[Message] = []
-        self.samples = 0
-        self.frames = 0
-        self.token = ""
-        self.is_done = False
-
-    async def greet(self, socket: MemorySocket) -> None:
-        """Say what was not heard yet: everything, or what the server has missed."""
-        ready = await socket.receive_until("ready")
-        heard = 0
-        if self.token:
-            await socket.send(self.resume())
-            answer = await socket.receive()
-            assert isinstance(answer, dict)
-            if answer["type"] == "resumed":
-                ready = answer
-                for context in answer["contexts"]:  # type: ignore[attr-defined]
-                    heard = context["heard"]
-            else:
-                # The server had not heard of any context: there is nothing to go on with.
-                assert (answer["code"], answer["lost"], self.messages) == ("resume_expired", [], [])
-        self.token = str(ready["resume_token"])
-        await socket.send(*self.said[heard:])
-
-    async def listen(self, socket: MemorySocket, count: int | None = None) -> None:
-        """So many messages, or all up to the end of the context."""
-        while not self.is_done and (count is None or count > 0):
-            self.take(await socket.receive())
-            count = None if count is None else count - 1
-
-    def take(self, message: Message | AudioFrame) -> None:
-        if isinstance(message, AudioFrame):
-            assert message.sample_start == self.samples, "no gap, and nothing twice"
-            self.samples += message.sample_count
-            self.frames = message.sequence + 1
-            self.audio += message.data
-        else:
-            self.messages.append({k: v for k, v in message.items() if k != "timings"})
-            self.is_done = message["type"] == "ended"
-
-    def resume(self, **changes: object) -> Message:
-        position: Message = {"samples": self.samples, "messages": len(self.messages)}
-        if self.count_frames:
-            position["frames"] = self.frames
-        position |= changes
-        return {"type": "resume", "token": self.token, "contexts": [position]}
 
 
 async def uncut(house: House, said: tuple[Message, ...] = SAID) -> Listener:
@@ -133,7 +63,7 @@ class Breaking:
 
     def __init__(self, house: House, tasks: asyncio.TaskGroup) -> None:
         self._house = house
-        self._tasks = tasks
+        self.tasks = tasks
 
     async def after(self, count: int, listener: Listener, *, unread_s: float = 0) -> None:
         """Connect, take so many messages, leave what comes for `unread_s` unread, break, and wait until the server has noticed."""
@@ -148,7 +78,7 @@ class Breaking:
                     socket.break_off()
                 broken.set()
 
-        self._tasks.create_task(connect())
+        self.tasks.create_task(connect())
         await broken.wait()
         await asyncio.sleep(0.001)
 
@@ -169,6 +99,20 @@ async def answer_to(house: House, said: Message, caller: Caller = LOCAL) -> Mess
         return answer
 
 
+async def token_got(house: House, tasks: asyncio.TaskGroup, resume: Message) -> str:
+    """The token that is given to who comes back and is cut off at once."""
+    got: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def connect() -> None:
+        async with memory_socket(house) as socket:
+            await socket.send(resume)
+            got.set_result(str((await socket.receive_until("resumed"))["resume_token"]))
+            socket.break_off()
+
+    tasks.create_task(connect())
+    return await got
+
+
 async def first_audio(socket: MemorySocket) -> tuple[int, bytes]:
     """Where the next audio begins, and its bytes."""
     while True:
@@ -185,7 +129,7 @@ class TestNothingIsLost:
         chance = random.Random(seed)
         async with breaking() as (house, connection):
             whole = await uncut(house)
-            listener = Listener()
+            listener = Listener(SAID)
             while not listener.is_done:
                 await connection.after(chance.randint(0, 6), listener)
                 await asyncio.sleep(chance.choice([0, 0.5, 5]))
@@ -204,7 +148,7 @@ class TestNothingIsLost:
     async def test_a_client_need_not_count_messages(self) -> None:
         async with breaking() as (house, connection):
             whole = await uncut(house)
-            listener = Listener()
+            listener = Listener(SAID)
             await connection.after(9, listener)
             async with memory_socket(house) as socket:
                 await socket.receive_until("ready")
@@ -267,7 +211,7 @@ class TestNothingIsLost:
     async def test_who_comes_back_before_the_break_was_noticed_goes_on(self) -> None:
         async with waiting_house() as house:
             whole = await uncut(house)
-            listener = Listener()
+            listener = Listener(SAID)
             async with memory_socket(house) as first, memory_socket(house) as second:
                 await listener.greet(first)
                 await listener.listen(first, 7)
@@ -297,7 +241,7 @@ class TestNothingIsLost:
 class TestTokens:
     async def test_are_good_once_and_for_their_owner_only(self) -> None:
         async with breaking() as (house, connection):
-            listener = Listener()
+            listener = Listener(SAID)
             await connection.after(5, listener)
             unknown = await answer_to(house, {"type": "resume", "token": "x"})
             assert unknown["code"] == "not_found"
@@ -307,6 +251,42 @@ class TestTokens:
             )
             assert (await answer_to(house, resume))["type"] == "resumed"
             assert await answer_to(house, resume) == unknown
+
+    async def test_the_one_before_is_good_until_the_next_one_is_used(self) -> None:
+        """The message with the next one may be lost with its connection."""
+        async with breaking() as (house, connection):
+            whole = await uncut(house)
+            listener = Listener(SAID)
+            await connection.after(5, listener)
+            first = listener.resume()
+            lost = await token_got(house, connection.tasks, first)
+            again = await token_got(house, connection.tasks, first)
+            unknown = await answer_to(house, {**first, "token": "x"})
+            assert await answer_to(house, {**first, "token": lost}) == unknown
+            listener.token = again
+            async with memory_socket(house) as socket:
+                await listener.greet(socket)
+                assert await answer_to(house, first) == unknown
+                await listener.listen(socket)
+            assert listener.audio == whole.audio
+
+    async def test_of_those_who_come_at_once_one_goes_on(self) -> None:
+        async with breaking() as (house, connection):
+            whole = await uncut(house)
+            listener = Listener(SAID)
+            await connection.after(5, listener)
+            async with memory_socket(house) as one, memory_socket(house) as other:
+                for socket in (one, other):
+                    await socket.receive_until("ready")
+                for socket in (one, other):
+                    await socket.send(listener.resume())
+                assert await one.verdict in {Verdict.PEER_GONE, Verdict.RESUMED_ELSEWHERE}
+                resumed = await other.receive_until("resumed")
+                listener.token = str(resumed["resume_token"])
+                contexts: Any = resumed["contexts"]
+                await other.send(*SAID[contexts[0]["heard"] :])
+                await listener.listen(other)
+            assert listener.audio == whole.audio
 
     async def test_come_first(self) -> None:
         async with waiting_house() as house, memory_socket(house) as socket:
@@ -383,13 +363,6 @@ class TestBounds:
             answers = [await answer_to(house, each.resume(samples=0)) for each in listeners]
             assert answers[0]["code"] == "resume_expired"
             assert [answer["type"] for answer in answers[1:]] == ["resumed", "resumed"]
-
-
-def lost_in(answer: Message) -> list[dict[str, Any]]:
-    """The contexts that an error says are lost."""
-    lost = answer["lost"]
-    assert isinstance(lost, list)
-    return lost
 
 
 class TestTooLate:

@@ -28,6 +28,8 @@ class Held(msgspec.Struct, frozen=True):
     contexts: int
     parked: int
     ring_bytes: int
+    receipts_open: int
+    keys_in_use: int
 
 
 def held(house: House) -> Held:
@@ -41,6 +43,8 @@ def held(house: House) -> Held:
         contexts=house.admission.contexts,
         parked=house.lobby.parked,
         ring_bytes=house.lobby.rings.bytes,
+        receipts_open=house.receipts.open,
+        keys_in_use=house.replays.running,
     )
 
 

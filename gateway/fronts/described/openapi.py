@@ -28,9 +28,11 @@ from gateway.dialects.native import (
     encode_http_error,
 )
 from gateway.fronts.described.schemas import Json, ref, schemas
+from gateway.fronts.idempotency import KEY
 from gateway.fronts.segments import Segments
 from gateway.fronts.system import Alive, Models, Readiness, Voices
 from gateway.fronts.tokens import TokenInfo
+from gateway.runtime.receipts import RequestReceipt
 from gateway.telemetry.metrics import MEDIA_TYPE as METRICS
 
 JSON = "application/json"
@@ -43,7 +45,8 @@ TOLD: tuple[type[Tagged], ...] = (
 
 class Operation(msgspec.Struct, frozen=True):
     """What one path does by one method. `gives`: media types with what is in them, a struct, a schema or None for any
-    bytes. `headers` of a success beside those of every answer."""
+    bytes. `headers` of a success beside those of every answer; `asks` has parameters by where they are and their names.
+    """
 
     method: str
     path: str
@@ -53,6 +56,7 @@ class Operation(msgspec.Struct, frozen=True):
     refuses: tuple[type[e.GatewayError], ...] = ()
     takes: type[msgspec.Struct] | None = None
     headers: tuple[str, ...] = ()
+    asks: Mapping[tuple[str, str], Json] = {}
 
 
 _ANY_REQUEST = (
@@ -67,11 +71,23 @@ _ACCOUNT = (e.Unauthorized, e.Forbidden, e.RateLimited, e.AccountsUnavailable)
 _SPEECH = (
     *(*_TEXT, *_ACCOUNT, e.NotAcceptable, e.Overloaded, e.Draining),
     *(e.EngineLost, e.EngineTimeout, e.SegmentRejected, e.EngineFailed),
+    *(e.IdempotencyKeyReused, e.IdempotencyKeyInUse, e.IdempotencyKeySpent),
 )
 _LINES: Json = {
     "type": "string",
     "description": "Whole lines, each with a message of #/components/schemas/Told. Only an answer whose last message is "
     "`ended` is whole.",
+}
+
+REQUEST_ID: Json = {
+    "description": "The X-Request-Id of an answer, or the `session` of a WebSocket.",
+    "schema": {"type": "string", "pattern": "^req_[0-9a-f]{24}$"},
+    "example": "req_1f2e3d4c5b6a798887766554",
+}
+
+IDEMPOTENCY_KEY: Json = {
+    "description": "Names this request. When it comes again it is answered by the same speech, a few times.",
+    "schema": {"type": "string", "pattern": f"^{KEY}$"},
 }
 
 OPERATIONS = (
@@ -82,8 +98,9 @@ OPERATIONS = (
         takes=SpeechBody,
         headers=(
             *("X-Sample-Rate", "X-Channels", "X-Speech-Model", "X-Speech-Voice"),
-            *("X-Ignored-Fields", "X-Speech-Warnings"),
+            *("X-Ignored-Fields", "X-Speech-Warnings", "X-Replay-Of"),
         ),
+        asks={("header", "Idempotency-Key"): IDEMPOTENCY_KEY},
     ),
     Operation(
         *("post", "/v1/speech/segments", "segments", "Say how a text would be cut."),
@@ -91,6 +108,12 @@ OPERATIONS = (
         refuses=(*_TEXT, *_ACCOUNT),
         takes=SpeechBody,
         headers=("X-Ignored-Fields",),
+    ),
+    Operation(
+        *("get", "/v1/speech/requests/{id}", "request", "Say what a request or a session did."),
+        gives={JSON: RequestReceipt},
+        refuses=(*_ACCOUNT, e.NotFound),
+        asks={("path", "id"): REQUEST_ID},
     ),
     Operation(
         *("post", "/v1/speech/tokens", "tokens", "Mint a single-use token for a browser."),
@@ -156,6 +179,10 @@ HEADERS: Mapping[str, Json] = {
         "description": "Codes of what was known before the first audio.",
         "schema": _TEXT_HEADER,
     },
+    "X-Replay-Of": {
+        "description": "The request that was answered first by this Idempotency-Key, if it was another one.",
+        "schema": {"type": "string", "pattern": "^req_[0-9a-f]{24}$"},
+    },
     "Retry-After": {
         "description": "In seconds, where waiting helps.",
         "schema": {"type": "integer", "minimum": 0},
@@ -172,6 +199,7 @@ ON_EVERY_ANSWER = tuple(name for name, header in HEADERS.items() if header.get("
 
 EXAMPLES: tuple[Json, ...] = (
     {"text": "Hello there. This starts at once."},
+    {"text": "Hello there. This starts at once.", "sample_start": 22_050},
     {
         "text": "One file.",
         "stream": False,
@@ -238,6 +266,11 @@ def _operation(operation: Operation) -> Json:
         "summary": operation.summary,
         "responses": {"200": done, **_refusals((*_ANY_REQUEST, *operation.refuses))},
     }
+    if operation.asks:
+        described["parameters"] = [
+            {"name": name, "in": place, "required": place == "path", **what}
+            for (place, name), what in operation.asks.items()
+        ]
     if operation.takes is not None:
         examples = {f"example_{number}": {"value": value} for number, value in enumerate(EXAMPLES)}
         described["requestBody"] = {

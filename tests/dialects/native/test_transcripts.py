@@ -77,6 +77,9 @@ NOT_IN_A_DIALOGUE = {
     "accounts_unavailable": "a database that fails: tests/accounts/test_sqlite.py",
     "resume_gone": "needs a connection that breaks: tests/runtime/test_resume.py",
     "resume_expired": "needs one, too",
+    "idempotency_key_reused": "an answer to headers: tests/fronts/test_replays.py",
+    "idempotency_key_in_use": "another one",
+    "idempotency_key_spent": "another one",
     "internal": "a bug of ours, which ends the connection",
 }
 

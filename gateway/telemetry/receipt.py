@@ -1,0 +1,162 @@
+"""What became of the text of one context, for who asks later: what was spoken, what was not, and why.
+
+A receipt is shown what a context takes, makes and hands out. The text itself never reaches it, only where in it things
+are. Text counts as spoken when all the audio of its segment was handed to the socket, and after a clear when its client
+was told that it was heard; whether a client got it, only the client knows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.core.errors import Problem
+from gateway.core.events import (
+    Audio,
+    Cleared,
+    Closed,
+    Event,
+    SegmentFailed,
+    SegmentFinished,
+    SegmentStarted,
+    SessionStarted,
+    Timings,
+)
+from gateway.core.params import Format, Settings
+from gateway.core.synthesis import Produced, Report
+from gateway.core.timeline import samples_out
+from gateway.core.vocabulary import Progress
+
+SAMPLE_BYTES = 2
+RANGES_MAX = 32
+"""Ranges of spoken text that are remembered of a context: one, and one more for each gap that a clear or a failure left."""
+
+
+class TextRange(msgspec.Struct, frozen=True, gc=False):
+    """text[text_start:text_end] of what was pushed into a context."""
+
+    text_start: int
+    text_end: int
+
+
+class ContextReceipt(msgspec.Struct, frozen=True, gc=False):
+    """What one context did. `samples_made` came from an engine, `samples_sent` went to the socket, both at the rate of
+    `format`. `spoken` and `unspoken` are the text from `text_from` to `chars`; what was before that is forgotten."""
+
+    context: str
+    state: Progress
+    model: str
+    voice: str
+    format: Format
+    chars: int
+    samples_made: int
+    samples_sent: int
+    text_from: int
+    spoken: tuple[TextRange, ...]
+    unspoken: tuple[TextRange, ...]
+    error: Problem | None = None
+    timings: Timings | None = None
+
+
+class Receipt:
+    """Watches the context of this name. `whole`: all of its audio is sent at the end, or none is."""
+
+    def __init__(self, context: str, settings: Settings, *, whole: bool = False) -> None:
+        self._context = context
+        self._settings = settings
+        self._whole = whole
+        self._state = Progress.RUNNING
+        self._chars = self._samples_made = self._samples_sent = self._text_from = 0
+        self._spoken: deque[TextRange] = deque()
+        self._segment: TextRange | None = None
+        """What is being heard."""
+        self._error: Problem | None = None
+        self._timings: Timings | None = None
+
+    def taken(self, chars: int) -> None:
+        """The context has taken so much text by now."""
+        self._chars = chars
+
+    def made(self, report: Report) -> None:
+        """An engine has reported."""
+        if isinstance(report, Produced):
+            self._samples_made += len(report.pcm) // SAMPLE_BYTES
+
+    def handed_out(self, events: Sequence[Event]) -> None:
+        """These go to the client."""
+        for event in events:
+            match event:
+                case SessionStarted():
+                    self._settings = event.settings
+                case SegmentStarted():
+                    self._segment = TextRange(event.text_start, event.text_end)
+                case Audio():
+                    self._samples_sent = event.sample_start + event.sample_count
+                case SegmentFinished() if self._segment is not None:
+                    self._add(self._segment)
+                case SegmentFailed():
+                    self._error = event.problem
+                case Cleared():
+                    self._clear(event)
+                case Closed():
+                    self._timings = event.timings
+                case _:
+                    pass
+
+    def finish(
+        self, state: Progress, problem: Problem | None = None, timings: Timings | None = None
+    ) -> None:
+        """The context is over. What failed on the way keeps it from being complete. The last call counts."""
+        self._error = problem or self._error
+        self._timings = timings or self._timings
+        lost = state is Progress.COMPLETE and self._error is not None
+        self._state = Progress.FAILED if lost else state
+
+    def now(self) -> ContextReceipt:
+        """What is known by now."""
+        settings = self._settings
+        is_sent = not self._whole or self._state is Progress.COMPLETE
+        spoken = tuple(self._spoken) if is_sent else ()
+        return ContextReceipt(
+            context=self._context,
+            state=self._state,
+            model=settings.model,
+            voice=settings.voice,
+            format=settings.format,
+            chars=self._chars,
+            samples_made=samples_out(
+                self._samples_made, settings.engine_rate, settings.format.sample_rate
+            ),
+            samples_sent=self._samples_sent if is_sent else 0,
+            text_from=self._text_from,
+            spoken=spoken,
+            unspoken=tuple(_gaps(spoken, self._text_from, self._chars)),
+            error=self._error,
+            timings=self._timings,
+        )
+
+    def _add(self, text: TextRange) -> None:
+        """More was spoken, behind all that was."""
+        if self._spoken and self._spoken[-1].text_end == text.text_start:
+            text = TextRange(self._spoken.pop().text_start, text.text_end)
+        if text.text_start < text.text_end:
+            self._spoken.append(text)
+        if len(self._spoken) > RANGES_MAX:
+            self._text_from = self._spoken.popleft().text_end
+
+    def _clear(self, cleared: Cleared) -> None:
+        """What was sent and not heard was not spoken after all."""
+        while self._spoken and self._spoken[-1].text_end > cleared.heard_from:
+            last = self._spoken.pop()
+            if last.text_start < cleared.heard_from:
+                self._spoken.append(TextRange(last.text_start, cleared.heard_from))
+        self._add(TextRange(cleared.heard_from, cleared.heard_to))
+
+
+def _gaps(spoken: Sequence[TextRange], start: int, end: int) -> list[TextRange]:
+    """What is not in these ranges, from `start` to `end`."""
+    starts = [start, *(each.text_end for each in spoken)]
+    ends = [*(each.text_start for each in spoken), end]
+    return [TextRange(a, b) for a, b in zip(starts, ends, strict=True) if a < b]

@@ -1,0 +1,147 @@
+"""Planted bugs of what is asked about requests afterwards."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Planted
+
+RECEIPT_TESTS = ("tests/telemetry/test_receipt.py", "tests/runtime/test_receipts.py")
+REPLAY_TESTS = ("tests/runtime/test_replays.py", "tests/fronts/test_replays.py")
+
+BUGS = (
+    Planted(
+        "receipts-of-others",
+        "whoever has the id of a request is told of it",
+        "gateway/runtime/receipts.py",
+        "        if file is None or file.principal != principal:\n",
+        "        if file is None:\n",
+        RECEIPT_TESTS,
+    ),
+    Planted(
+        "receipts-for-ever",
+        "a receipt is kept until there are too many, however old it is",
+        "gateway/runtime/receipts.py",
+        "            if until > now and len(self._kept) <= self._limits.receipts_max:\n",
+        "            if until and len(self._kept) <= self._limits.receipts_max:\n",
+        RECEIPT_TESTS,
+    ),
+    Planted(
+        "receipts-without-number",
+        "receipts are kept for their time, however many they are",
+        "gateway/runtime/receipts.py",
+        "            if until > now and len(self._kept) <= self._limits.receipts_max:\n",
+        "            if until > now and self._limits.receipts_max:\n",
+        RECEIPT_TESTS,
+    ),
+    Planted(
+        "failed-is-complete",
+        "a context that ended is complete although an error took some of its text",
+        "gateway/telemetry/receipt.py",
+        "        lost = state is Progress.COMPLETE and self._error is not None\n",
+        "        lost = False\n",
+        RECEIPT_TESTS,
+    ),
+    Planted(
+        "cleared-is-spoken",
+        "text that a clear took counts as spoken",
+        "gateway/telemetry/receipt.py",
+        "        self._add(TextRange(cleared.heard_from, cleared.heard_to))\n",
+        "        self._add(TextRange(cleared.heard_from, cleared.text_end))\n",
+        RECEIPT_TESTS,
+    ),
+    Planted(
+        "sent-before-it-was",
+        "a whole file counts as sent while it is gathered",
+        "gateway/telemetry/receipt.py",
+        "        is_sent = not self._whole or self._state is Progress.COMPLETE\n",
+        "        is_sent = True\n",
+        RECEIPT_TESTS,
+    ),
+    Planted(
+        "refused-is-running",
+        "a context that was refused with its first text runs for ever",
+        "gateway/runtime/mux.py",
+        "                self._house.receipts.withdraw(self._session, context.speaker.receipt)\n",
+        "",
+        RECEIPT_TESTS,
+    ),
+    Planted(
+        "replays-of-anything",
+        "a key is good for whatever comes with it",
+        "gateway/runtime/replays.py",
+        "        if known.digest != digest:\n",
+        "        if known.digest is None:\n",
+        REPLAY_TESTS,
+    ),
+    Planted(
+        "replays-without-end",
+        "a key is answered as often as it comes",
+        "gateway/runtime/replays.py",
+        "        if known.replays >= self._limits.replays_max:\n",
+        "        if known.replays >= 10 * self._limits.replays_max + 10:\n",
+        REPLAY_TESTS,
+    ),
+    Planted(
+        "keys-of-all",
+        "callers share their keys",
+        "gateway/runtime/replays.py",
+        "        name = principal, key\n",
+        '        name = "", key\n',
+        REPLAY_TESTS,
+    ),
+    Planted(
+        "refused-counts",
+        "a request that was refused uses up its key",
+        "gateway/runtime/replays.py",
+        "        known.replays -= not counts\n",
+        "",
+        REPLAY_TESTS,
+    ),
+    Planted(
+        "two-at-once",
+        "a repeat is answered beside the first",
+        "gateway/runtime/replays.py",
+        "            if name in self._running:\n",
+        "            if comes_back and name in self._running:\n",
+        REPLAY_TESTS,
+    ),
+    Planted(
+        "everybody-takes-over",
+        "any repeat ends the answer before it",
+        "gateway/runtime/replays.py",
+        "            if comes_back:\n",
+        "            if running:\n",
+        REPLAY_TESTS,
+    ),
+    Planted(
+        "taken-over-goes-on",
+        "an answer that is broken off for another goes on",
+        "gateway/fronts/http.py",
+        "                    ends.add(answer.claim.unwanted)\n",
+        "                    pass\n",
+        REPLAY_TESTS,
+    ),
+    Planted(
+        "one-sample-twice",
+        "the rest begins a sample too early",
+        "gateway/runtime/outlet.py",
+        "        self._unwanted = sample_start\n",
+        "        self._unwanted = max(0, sample_start - 1)\n",
+        REPLAY_TESTS,
+    ),
+    Planted(
+        "rest-before-resampling",
+        "samples that are left out are counted at the engine's rate",
+        "gateway/runtime/outlet.py",
+        "        self._unwanted = sample_start\n",
+        "        self._unwanted = sample_start * self._rate_in // self._format.sample_rate\n",
+        REPLAY_TESTS,
+    ),
+    Planted(
+        "silence-behind-the-end",
+        "a position behind the end is an empty success",
+        "gateway/fronts/http.py",
+        '            return InvalidValue(\n                "the speech is shorter than that",\n                field="sample_start",\n                allowed=f"at most {samples}",\n            ).problem\n',
+        "            return None\n",
+        REPLAY_TESTS,
+    ),
+)

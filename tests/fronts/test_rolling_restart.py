@@ -21,6 +21,8 @@ from tests.support.server import SpeechSocket
 pytestmark = [
     pytest.mark.socket,
     pytest.mark.slow,
+    # Four servers start in it, on machines that are busy with other tests.
+    pytest.mark.timeout(120),
     pytest.mark.skipif(missing("haproxy") != "", reason=missing("haproxy")),
 ]
 

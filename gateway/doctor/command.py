@@ -16,7 +16,7 @@ from gateway.config import Config
 from gateway.doctor.finding import Finding, Report, Status, report
 from gateway.doctor.machine import check_clock, check_cores, check_files, check_memory
 from gateway.doctor.port import check_port
-from gateway.doctor.settings import check_config, check_exposure
+from gateway.doctor.settings import check_config, check_exposure, check_tracing
 from gateway.doctor.speech import check_codecs, check_speech
 from gateway.doctor.target import check_target
 
@@ -57,6 +57,7 @@ def _examine(
     config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **given))
     yield check_port(config)
     yield from check_exposure(config)
+    yield from check_tracing(config)
     yield check_files(config)
     yield check_cores(config)
     yield check_memory(config)

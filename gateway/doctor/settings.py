@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from gateway.app import tracing_extra
 from gateway.config import (
     Config,
     ConfigError,
@@ -51,6 +52,17 @@ def _strays(environment: Mapping[str, str], file: Path | None) -> Iterator[Stray
     """What can be told; `load_config` says why there is no more."""
     with suppress(ConfigError):
         yield from stray_keys(environment, file)
+
+
+def check_tracing(config: Config) -> list[Finding]:
+    """Whether what traces need is installed, where they are asked for."""
+    if not config.tracing.endpoint:
+        return []
+    try:
+        tracing_extra()
+    except ConfigError as error:
+        return [fail("tracing", str(error), "docs/operating.md, Traces")]
+    return [ok("tracing", "what traces need is installed")]
 
 
 def check_exposure(config: Config) -> list[Finding]:

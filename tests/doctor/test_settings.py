@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from gateway.config import AccountsConfig, Config, ServerConfig
+from gateway.config import AccountsConfig, Config, ServerConfig, TracingConfig
 from gateway.doctor.finding import Finding, Status
-from gateway.doctor.settings import check_config, check_exposure
+from gateway.doctor.settings import check_config, check_exposure, check_tracing
 from tests.support.checkout import ROOT
 
 
@@ -116,3 +117,14 @@ def test_with_keys_others_may_reach_it() -> None:
     (finding,) = check_exposure(config)
     assert finding.status is Status.WARN
     assert "who has a key" in finding.saw
+
+
+def test_what_traces_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    traced = Config(tracing=TracingConfig(endpoint="http://127.0.0.1:9/v1/traces"))
+    assert check_tracing(Config()) == []
+    assert [finding.status for finding in check_tracing(traced)] == [Status.OK]
+    monkeypatch.delitem(sys.modules, "gateway.telemetry.tracing", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    (finding,) = check_tracing(traced)
+    assert finding.status is Status.FAIL
+    assert "requirements-otel.lock" in finding.saw

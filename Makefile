@@ -7,7 +7,7 @@ UV ?= uv
 LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links --quiet
 
-.PHONY: check install run fmt lint types imports test cover bench bench-peers mutants segmentation peers trees lock
+.PHONY: check install run fmt lint types imports test cover bench bench-peers soak mutants segmentation peers trees lock
 
 check:  ## Everything that continuous integration checks
 	./test
@@ -61,6 +61,12 @@ trees: install  ## Parse the English treebanks again for their tight phrases, in
 	$(TREES)/bin/python -m pip install -q -r requirements.lock
 	$(TREES)/bin/python -m pip install -q --group trees
 	$(TREES)/bin/python -m tests.segmentation.trees
+
+soak: install  ## Kills, strange texts, barge-ins and ten thousand sessions: three quarters of an hour
+	$(PYTHON) -m tests.chaos kills
+	$(PYTHON) -m tests.chaos fuzz
+	$(PYTHON) -m tests.chaos clears
+	$(PYTHON) -m tests.chaos sessions
 
 mutants: install  ## Plant each known bug and see the suite notice it; a few minutes
 	$(PYTHON) -m tests.mutants

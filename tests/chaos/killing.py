@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 import msgspec
@@ -19,8 +19,17 @@ from tests.chaos.serving import (
     slay,
     workers,
 )
-from tests.chaos.talking import PCM, TRUNCATED, Answer, answers, ask, conversation, download
-from tests.support.leaks import until
+from tests.chaos.talking import (
+    ANSWERS_WITHIN_S,
+    PCM,
+    TRUNCATED,
+    Answer,
+    answers,
+    ask,
+    conversation,
+    download,
+)
+from tests.support.leaks import until_async
 from tests.support.process import GatewayProcess
 
 TEXT = "Some words before the comma, and then 17 more of them, so that it takes a while. " * 5
@@ -66,10 +75,14 @@ class Load:
                     await ask(socket, name, TEXT)
                 self.conversations += (await answers(socket, *names)).values()
 
-    def more(self) -> Callable[[], bool]:
-        """Whether there has been another answer of each kind since now."""
+    async def answers_more(self) -> None:
+        """Return when there has been another answer of each kind."""
         downloads, conversations = len(self.downloads), len(self.conversations)
-        return lambda: len(self.downloads) > downloads and len(self.conversations) > conversations
+
+        async def more() -> bool:
+            return len(self.downloads) > downloads and len(self.conversations) > conversations
+
+        await until_async(more, ANSWERS_WITHIN_S)
 
 
 def victims(gateway: GatewayProcess, rounds: int, chance: random.Random) -> Iterator[None]:
@@ -103,7 +116,7 @@ async def massacre(rounds: int, seed: int) -> Toll:
             for _ in range(TALKERS):
                 tasks.create_task(load.converse())
             for _ in victims(gateway, rounds, random.Random(seed)):
-                await until(load.more())
+                await load.answers_more()
             load.is_over = True
         judge(load, whole, undisturbed)
         every = load.downloads + load.conversations

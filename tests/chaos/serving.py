@@ -19,6 +19,7 @@ from tests.support.scraped import Scraped, read
 
 WORKERS = 2
 NURSERIES = 2
+SETTLED_WITHIN_S = 30.0
 
 
 class Vitals(msgspec.Struct, frozen=True):
@@ -81,10 +82,14 @@ async def at_rest(gateway: GatewayProcess) -> Vitals:
 
     async def unchanged() -> bool:
         looks.append(await vitals(gateway))
-        return len(looks) >= 5 and looks[-5:] == [looks[-1]] * 5 and not looks[-1].connections
+        now = looks[-1]
+        is_empty = not (now.connections or now.contexts or now.parked)
+        return is_empty and len(looks) >= 5 and looks[-5:] == [now] * 5
 
-    await until_async(unchanged)
-    return looks[-1]
+    with suppress(TimeoutError):
+        await until_async(unchanged, SETTLED_WITHIN_S)
+        return looks[-1]
+    raise AssertionError(f"it does not come to rest: {looks[-5:]}")
 
 
 async def settled(gateway: GatewayProcess, before: Vitals) -> None:
@@ -94,7 +99,7 @@ async def settled(gateway: GatewayProcess, before: Vitals) -> None:
         return await vitals(gateway) == before
 
     with suppress(TimeoutError):
-        await until_async(same)
+        await until_async(same, SETTLED_WITHIN_S)
     now = await vitals(gateway)
     assert now == before, f"{now} instead of {before}"
 

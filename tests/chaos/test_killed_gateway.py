@@ -26,7 +26,12 @@ from tests.support.process import GatewayProcess
 from tests.support.proxies import free_port
 from tests.support.server import AudioFrame, Message
 
-pytestmark = [pytest.mark.chaos, pytest.mark.socket, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.socket,
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+]
 
 TEXT = "Somebody listens to this sentence while the server is killed, and hears no end of it. "
 LONG = TEXT * 200

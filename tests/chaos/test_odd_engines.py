@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.chaos,
     pytest.mark.socket,
     pytest.mark.slow,
+    pytest.mark.timeout(180),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 

@@ -7,6 +7,8 @@ from tests.mutants.planting import Planted
 POOL = ("tests/engines/test_pool.py",)
 ODD = ("tests/chaos/test_odd_engines.py",)
 KILLED = ("tests/chaos/test_killed_gateway.py",)
+CLEARS = ("tests/chaos/test_clears.py",)
+SOAK = ("tests/chaos/test_soak.py",)
 OVERLOAD = ("tests/runtime/test_overload.py",)
 WORKERS = ("tests/chaos/test_killed_workers.py",)
 
@@ -74,5 +76,21 @@ BUGS = (
         "            self._listens_to.listeners -= 1\n",
         "",
         OVERLOAD,
+    ),
+    Planted(
+        "late-audio-on-a-socket",
+        "audio of before a clear comes after its answer",
+        "gateway/core/session.py",
+        "        self._live.clear()\n        self._line.clear()\n",
+        "        self._live.clear()\n",
+        CLEARS,
+    ),
+    Planted(
+        "handles-leak",
+        "the handle of each worker that has ended stays open",
+        "gateway/engines/worker.py",
+        "        os.close(self._pidfd)\n",
+        "",
+        SOAK,
     ),
 )

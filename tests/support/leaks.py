@@ -77,9 +77,9 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(LOOK_AGAIN_S)
 
 
-async def until_async(condition: Callable[[], Awaitable[bool]]) -> None:
+async def until_async(condition: Callable[[], Awaitable[bool]], within_s: float) -> None:
     """The same for a condition that is asked of somebody else."""
-    async with asyncio.timeout(SETTLED_WITHIN_S):
+    async with asyncio.timeout(within_s):
         while not await condition():  # noqa: ASYNC110  # as above
             await asyncio.sleep(LOOK_AGAIN_S)
 

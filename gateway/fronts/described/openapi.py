@@ -28,7 +28,7 @@ from gateway.dialects.native import (
     encode_http_error,
 )
 from gateway.fronts.described.schemas import Json, ref, schemas
-from gateway.fronts.idempotency import KEY
+from gateway.fronts.idempotency import KEY, KEY_CHARS_MAX
 from gateway.fronts.segments import Segments
 from gateway.fronts.system import Alive, Models, Readiness, Voices
 from gateway.fronts.tokens import TokenInfo
@@ -87,7 +87,7 @@ REQUEST_ID: Json = {
 
 IDEMPOTENCY_KEY: Json = {
     "description": "Names this request. When it comes again it is answered by the same speech, a few times.",
-    "schema": {"type": "string", "pattern": f"^{KEY}$"},
+    "schema": {"type": "string", "pattern": f"^{KEY}$", "maxLength": KEY_CHARS_MAX},
 }
 
 OPERATIONS = (

@@ -1,4 +1,5 @@
-"""Commands that work on the accounts' database: `gateway keys`. A gateway may run on it at the same time."""
+"""Commands that work on the accounts' database: `gateway keys`, `credits` and `usage`. A gateway may run on it at the same
+time."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +18,7 @@ import msgspec
 from gateway.accounts.clock import now_ms
 from gateway.accounts.credentials import Kind, new_credential
 from gateway.accounts.migrate import DatabaseUnusable
-from gateway.accounts.model import KeptKey, Key, Scope
+from gateway.accounts.model import Balance, KeptKey, Key, Scope, Usage
 from gateway.accounts.sqlite import open_sqlite
 from gateway.accounts.store import Store
 from gateway.config import ConfigError, load_config
@@ -26,6 +28,8 @@ T = TypeVar("T")
 
 DAY_MS = 86_400_000
 NAME_CHARS_MAX = 100
+MILLICREDITS_MAX = 10**15
+"""Of one grant: thousands of them fit into a balance."""
 
 config_option = click.option(
     "--config",
@@ -127,6 +131,82 @@ def revoke_command(id: str, file: Path | None) -> None:
     if key is None:
         raise click.ClickException(f"there is no key {id!r}; `gateway keys list` shows them")
     click.echo(f"key {key.id} ({key.name}) is revoked")
+
+
+@click.group("credits")
+def credits_group() -> None:
+    """Grant credits to accounts, and show what they have."""
+
+
+@credits_group.command("grant")
+@click.argument("account")
+@click.argument("amount")
+@click.option("--note", default="", help="Why; it is kept with the entry.")
+@config_option
+def grant_command(account: str, amount: str, note: str, file: Path | None) -> None:
+    """Give ACCOUNT so many credits more. AMOUNT has up to three decimals."""
+    millicredits = _millicredits(amount)
+    granted = on_store(file, lambda store: store.grant(account, millicredits, note, now_ms()))
+    click.echo(_told(granted))
+
+
+@credits_group.command("show")
+@click.argument("account", required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, in thousandths of a credit.")
+@config_option
+def show_command(account: str | None, as_json: bool, file: Path | None) -> None:
+    """Show what ACCOUNT has, or all accounts that were granted anything."""
+
+    async def asked(store: Store) -> list[Balance]:
+        await store.recover(now_ms())
+        return await store.balances() if account is None else [await store.balance(account)]
+
+    found = on_store(file, asked)
+    if as_json:
+        click.echo(msgspec.json.encode({"accounts": found}))
+        return
+    for balance in found:
+        click.echo(_told(balance))
+
+
+@click.command("usage")
+@click.option("--days", type=click.IntRange(1, 36_500), default=30, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, in thousandths of a credit.")
+@config_option
+def usage_command(days: int, as_json: bool, file: Path | None) -> None:
+    """Show what keys had spoken in the last days, by model."""
+
+    async def asked(store: Store) -> list[Usage]:
+        return await store.usage(now_ms() - days * DAY_MS)
+
+    found = on_store(file, asked)
+    if as_json:
+        click.echo(msgspec.json.encode({"usage": found}))
+        return
+    for used in found:
+        click.echo(
+            f"{used.account:<18} {used.key:<18} {used.model:<10} {used.requests:>9,} requests "
+            f"{used.chars:>13,} chars {used.millicredits / 1_000:>13,.3f} credits"
+        )
+
+
+def _millicredits(amount: str) -> int:
+    """Raises click's exception for what is no amount."""
+    try:
+        millicredits = Decimal(amount) * 1_000
+        whole = int(millicredits)
+    except (InvalidOperation, ValueError, OverflowError):
+        whole, millicredits = 0, Decimal(1)
+    if whole != millicredits or not 0 < whole <= MILLICREDITS_MAX:
+        raise click.ClickException(f"{amount!r} is no amount of credits, like 100 or 2.5")
+    return whole
+
+
+def _told(balance: Balance) -> str:
+    has, spent, held = (
+        f"{amount / 1_000:,.3f}" for amount in (balance.available, balance.posted, balance.pending)
+    )
+    return f"{balance.account:<18} {has:>15} available {spent:>15} spent {held:>12} set aside"
 
 
 def _day(at_ms: int) -> str:

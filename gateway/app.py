@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,15 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import __version__
+from gateway.accounts.clock import now_ms
+from gateway.accounts.ledger import Ledger
 from gateway.accounts.migrate import DatabaseUnusable
 from gateway.accounts.sqlite import open_sqlite
 from gateway.accounts.store import Store
 from gateway.audio.farm import EncodeFarm
 from gateway.config import Config, ConfigError, ControlsConfig, ModelConfig
 from gateway.core.cleanup import Cleaner
+from gateway.core.errors import AccountsUnavailable
 from gateway.core.params import Catalog, Controls, Model, Range
 from gateway.core.vocabulary import Cleanup
 from gateway.engines.base import Engine, EngineInfo
@@ -53,6 +57,8 @@ from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
 from gateway.runtime.turns import new_turns
 from gateway.telemetry.loop_lag import watch_loop
+
+log = logging.getLogger("gateway.accounts")
 
 if TYPE_CHECKING:
     from gateway.telemetry.tracing import Tracing
@@ -161,7 +167,28 @@ async def open_house(
             clock=clock,
             store=store,
             tracing=tracing,
+            ledger=None if store is None else _new_ledger(config, store),
         )
+
+
+def _new_ledger(config: Config, store: Store) -> Ledger:
+    prices = {name: model.millicredits_per_char for name, model in config.models.items()}
+    return Ledger(
+        store, prices if config.accounts.charge else None, config.limits.credit_block_chars
+    )
+
+
+RECOVER_S = 30.0
+"""How often a gateway looks for what processes have left behind that are gone."""
+
+
+async def _recover(store: Store) -> None:
+    """Give back what such processes had set aside, as long as this one runs."""
+    while True:
+        with suppress(AccountsUnavailable):
+            if left := await store.recover(now_ms()):
+                log.warning("requests_recovered", extra={"requests": left})
+        await asyncio.sleep(RECOVER_S)
 
 
 @asynccontextmanager
@@ -260,11 +287,15 @@ class Gateway:
             watching = tasks.create_task(
                 watch_loop(house.metrics, house.admission.forecast.loop_took)
             )
+            background = [watching]
+            if store is not None:
+                background.append(tasks.create_task(_recover(store)))
             app.router.routes[:] = self._routes(house)
             self.house = house
             yield
             self.house = None
-            watching.cancel()
+            for task in background:
+                task.cancel()
 
     def _routes(self, house: House) -> list[Route | WebSocketRoute | Mount]:
         voices = msgspec.Raw(msgspec.json.encode(Voices(tuple(list_voices(house.catalog)))))

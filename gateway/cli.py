@@ -1,4 +1,4 @@
-"""The command line: `gateway serve`, `say`, `voices`, `segments`, `doctor`, `keys`, `bench`."""
+"""The command line: `gateway serve`, `say`, `voices`, `segments`, `doctor`, `keys`, `credits`, `usage`, `bench`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET
 
 from gateway import __version__
-from gateway.administration import keys_group
+from gateway.administration import credits_group, keys_group, usage_command
 from gateway.bench.extra import bench_extra
 from gateway.bench.sessions.options import load_command
 from gateway.config import Config, ConfigError, judge_exposure, load_config
@@ -296,5 +296,6 @@ def diff_command(old: Path, new: Path, margin: float, every: bool, fail_on_worse
 
 
 bench_group.add_command(load_command)
-main.add_command(keys_group)
+for command in (keys_group, credits_group, usage_command):
+    main.add_command(command)
 main.add_command(doctor_command)

@@ -89,6 +89,8 @@ class AccountsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     database: str = ""
     """SQLite file with the keys; empty = nobody needs one."""
+    charge: bool = False
+    """Whether speech costs credits; else it is only counted."""
 
 
 class TracingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,6 +131,8 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     languages: tuple[str, ...] = ()
     """Only voices that speak one of these are offered; empty = all."""
     sample_rates: tuple[Annotated[int, Meta(ge=8_000, le=48_000)], ...] = RATES
+    millicredits_per_char: Annotated[int, Meta(ge=0, le=1_000_000)] = 1
+    """What a character costs, in thousandths of a credit."""
     http: ControlsConfig = FULL
     websocket: ControlsConfig = FULL
 

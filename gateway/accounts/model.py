@@ -47,3 +47,37 @@ class KeptToken(msgspec.Struct, frozen=True):
     digest: bytes
     key: str
     expires_ms: int
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """What an account has, in thousandths of a credit: `posted` was spent, `pending` is set aside for speech under way."""
+
+    account: str
+    granted: int = 0
+    posted: int = 0
+    pending: int = 0
+
+    @property
+    def available(self) -> int:
+        """What may still be set aside."""
+        return self.granted - self.posted - self.pending
+
+
+class Charge(msgspec.Struct, frozen=True):
+    """Whom a request is charged to. `request` is the server's own id of it, which no other one ever has."""
+
+    request: str
+    account: str
+    key: str
+    model: str
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a key had spoken by a model. `credits` are thousandths."""
+
+    account: str
+    key: str
+    model: str
+    requests: int
+    chars: int
+    millicredits: int

@@ -9,8 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gateway.accounts import ledger_sql as sql
+from gateway.accounts.lease import Lease
 from gateway.accounts.migrate import DatabaseUnusable, migrate
-from gateway.accounts.model import KeptKey, KeptToken, Key, Scope
+from gateway.accounts.model import Balance, Charge, KeptKey, KeptToken, Key, Scope, Usage
 from gateway.accounts.threads import DatabaseThread, connect
 from gateway.core.errors import AccountsUnavailable, RateLimited
 
@@ -36,10 +38,12 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._writes = DatabaseThread(path, writes=True)
         self._reads = DatabaseThread(path, writes=False)
+        self._lease = Lease(path)
 
     async def aclose(self) -> None:
         await self._writes.aclose()
         await self._reads.aclose()
+        self._lease.release()
 
     async def add_key(self, kept: KeptKey) -> None:
         key = kept.key
@@ -117,6 +121,51 @@ class SqliteStore:
             return None if row is None else str(row[0])
 
         return await self._writes.ask(work)
+
+    async def grant(self, account: str, millicredits: int, note: str, now_ms: int) -> Balance:
+        def work(database: sqlite3.Connection) -> Balance:
+            return sql.grant(database, account, millicredits, note, now_ms)
+
+        return await self._writes.ask(work)
+
+    async def balance(self, account: str) -> Balance:
+        return await self._reads.ask(lambda database: sql.balance(database, account))
+
+    async def balances(self) -> list[Balance]:
+        return await self._reads.ask(sql.balances)
+
+    def reserve(self, charge: Charge, need: int, want: int, now_ms: int) -> asyncio.Future[int]:
+        def work(database: sqlite3.Connection) -> int:
+            self._lease.hold()
+            return sql.reserve(database, charge, self._lease.owner, need, want, now_ms)
+
+        return self._writes.ask(work)
+
+    def post(self, request: str, amount: int, chars: int, now_ms: int) -> asyncio.Future[None]:
+        def work(database: sqlite3.Connection) -> None:
+            sql.post(database, request, self._lease.owner, amount, chars, now_ms)
+
+        return self._writes.ask(work)
+
+    def end(self, request: str, now_ms: int) -> asyncio.Future[None]:
+        return self._writes.ask(lambda database: sql.end(database, request, now_ms))
+
+    def record(
+        self, charge: Charge, chars: int, begun_ms: int, now_ms: int
+    ) -> asyncio.Future[None]:
+        def work(database: sqlite3.Connection) -> None:
+            sql.record(database, charge, self._lease.owner, chars, begun_ms, now_ms)
+
+        return self._writes.ask(work)
+
+    async def recover(self, now_ms: int) -> int:
+        def work(database: sqlite3.Connection) -> int:
+            return sql.recover(database, self._lease.owner, self._lease.lives, now_ms)
+
+        return await self._writes.ask(work)
+
+    async def usage(self, since_ms: int) -> list[Usage]:
+        return await self._reads.ask(lambda database: sql.usage(database, since_ms))
 
 
 def _key(row: tuple[Any, ...]) -> Key:

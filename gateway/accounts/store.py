@@ -6,9 +6,10 @@ AccountsUnavailable when the database cannot be asked.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
-from gateway.accounts.model import KeptKey, KeptToken, Key
+from gateway.accounts.model import Balance, Charge, KeptKey, KeptToken, Key, Usage
 
 
 class Store(Protocol):
@@ -45,4 +46,49 @@ class Store(Protocol):
     async def take_token(self, id: str, digest: bytes, now_ms: int) -> str | None:
         """Use a token up, and give the id of its key. None = there is none, or none any more: of all who ask, one gets
         it."""
+        ...
+
+    # --- the ledger, in thousandths of a credit -----------------------------------------------------------------------
+    #
+    # What gives a future is done in the order of the calls, awaited or not; the future is done when it is on the disk.
+
+    async def grant(self, account: str, millicredits: int, note: str, now_ms: int) -> Balance:
+        """More credits for an account, which may be new."""
+        ...
+
+    async def balance(self, account: str) -> Balance:
+        """What an account has; one that nobody knows has nothing."""
+        ...
+
+    async def balances(self) -> list[Balance]:
+        """All accounts that were ever granted anything, in any order."""
+        ...
+
+    def reserve(self, charge: Charge, need: int, want: int, now_ms: int) -> asyncio.Future[int]:
+        """Set aside `want` for a request, or what there is if that is at least `need` (1 or more); gives how much it was.
+        The first one opens the request. Raises CreditsExhausted, or ValueError when the request has ended or is another
+        process's or account's."""
+        ...
+
+    def post(self, request: str, amount: int, chars: int, now_ms: int) -> asyncio.Future[None]:
+        """So much (1 or more) of what was set aside is spent, for so many characters. Raises ValueError when this process
+        has no such request open, or not so much set aside."""
+        ...
+
+    def end(self, request: str, now_ms: int) -> asyncio.Future[None]:
+        """The request is over, and what it has still set aside is void. Twice is fine."""
+        ...
+
+    def record(
+        self, charge: Charge, chars: int, begun_ms: int, now_ms: int
+    ) -> asyncio.Future[None]:
+        """A request that was free, and is over. Raises ValueError when there is one of this id."""
+        ...
+
+    async def recover(self, now_ms: int) -> int:
+        """End the open requests of processes that are gone, never those of one that lives; gives how many."""
+        ...
+
+    async def usage(self, since_ms: int) -> list[Usage]:
+        """What was spoken by requests that began no earlier, by account, key and model."""
         ...

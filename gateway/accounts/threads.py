@@ -27,6 +27,8 @@ BATCH_MAX = 1_000
 BUSY_MS = 5_000
 """How long another process may hold the database before this one gives up."""
 
+_FAILURES = (sqlite3.Error, OSError)
+
 log = logging.getLogger("gateway.accounts")
 
 
@@ -132,13 +134,13 @@ class DatabaseThread:
 
 def _tell(outcomes: list[_Outcome]) -> None:
     for job, value, error in outcomes:
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, _FAILURES):
             log.error("accounts_failed", extra={"error": type(error).__name__})
         if job.answer.done():
             continue
         if error is None:
             job.answer.set_result(value)
-        elif isinstance(error, sqlite3.Error):
+        elif isinstance(error, _FAILURES):
             job.answer.set_exception(
                 AccountsUnavailable("the accounts' database failed", retry_after_ms=1_000)
             )

@@ -20,6 +20,7 @@ GatewayError
 │   ├── TextBacklogFull                text_backlog_full   429  too much unspoken text; `allowed` is the room left
 │   ├── TooManyPending                 too_many_pending    429  too many unanswered commands
 │   ├── Unauthorized                   unauthorized        401  no key, or none that is good
+│   ├── CreditsExhausted               credits_exhausted   402  the account has too few credits for the next piece
 │   ├── Forbidden                      forbidden           403  the key may not be used for this
 │   ├── RateLimited                    rate_limited        429  more than the key may; `retry_after_ms`
 │   ├── OriginForbidden                origin_forbidden    403  a web page of an origin that is not allowed
@@ -211,6 +212,12 @@ class Unauthorized(CallerError):
     """No key was shown, or one that is not good."""
 
     code, status = "unauthorized", 401
+
+
+class CreditsExhausted(CallerError):
+    """The account has too few credits for the next piece of text."""
+
+    code, status = "credits_exhausted", 402
 
 
 class Forbidden(CallerError):

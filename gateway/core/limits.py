@@ -117,6 +117,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Contexts of one key that may be open at once; 0 = any number."""
     address_mistakes_per_minute: PerMinute = 60
     """Keys that are not good, or none, from one address; then it is asked to wait. 0 = any number."""
+    credit_block_chars: Chars = 500
+    """Credits are set aside for so many characters at once, where more of them may come."""
 
     # Requests that are over
     receipts_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 10_000

@@ -474,6 +474,7 @@ class Session:
             text=cut.text,
             voice=segment.voice,
             pause_after=cut.kind not in _NO_PAUSE_KINDS and cut.reason not in _NO_PAUSE_REASONS,
+            chars=cut.end - cut.start,
         )
 
     # --- events ------------------------------------------------------------------------------------------------------

@@ -26,12 +26,14 @@ class VoiceSettings(msgspec.Struct, frozen=True):
 
 class Synthesize(msgspec.Struct, frozen=True):
     """Make this segment. `text` is plain text, never markup. With `pause_after` the engine closes with the pause that
-    belongs between two sentences; without it the audio ends with the last sound, as at the end of an utterance."""
+    belongs between two sentences; without it the audio ends with the last sound, as at the end of an utterance. `chars`
+    counts the characters of the caller's text that it is for, which is what is charged."""
 
     segment: int
     text: str
     voice: VoiceSettings
     pause_after: bool = False
+    chars: int = 0
 
 
 class Abandon(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from msgspec import UNSET, UnsetType
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.accounts.caller import Caller
+from gateway.accounts.ledger import Meter
 from gateway.accounts.model import Scope as Use
 from gateway.audio.registry import MEDIA_TYPES, media_type
 from gateway.core.commands import Abort, EndInput
@@ -194,6 +195,9 @@ class SpeechOverHttp:
     def _settle(self, answer: _Answer) -> None:
         """Nothing more is done for this request."""
         if answer.claim is not None:
+            if answer.meter is not None:
+                known = answer.claim.known
+                known.paid_chars = max(known.paid_chars, answer.meter.chars_made)
             self._house.replays.release(answer.claim, counts=answer.ending != "refused")
         if answer.receipt is not None:
             answer.receipt.finish(answer.progress, answer.problem, answer.timings)
@@ -214,6 +218,9 @@ class SpeechOverHttp:
         house = self._house
         drain = house.admission.drain
         house.open_context(caller, settings.engine)
+        # What was paid for before is not paid for again.
+        paid = 0 if answer.claim is None else answer.claim.known.paid_chars
+        answer.meter = house.new_meter(answer.request_id, caller, len(asked.text), paid)
         try:
             async with asyncio.TaskGroup() as tasks:
                 wake = Wake()
@@ -226,6 +233,7 @@ class SpeechOverHttp:
                     file=True,
                     whole=asked.whole,
                     owner=owner,
+                    meter=answer.meter,
                     name=DEFAULT_CONTEXT,
                     sample_start=asked.sample_start or 0,
                 )
@@ -310,6 +318,8 @@ class _Answer:
         self.problem: Problem | None = None
         """Why it was refused or broken off."""
         self.principal = ""
+        self.meter: Meter | None = None
+        """What it costs; None = nothing."""
         """Whose it is, once that is known."""
         self.claim: Claim | None = None
         """The key by which it may be asked for again."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.accounts.caller import Caller
 from gateway.accounts.gate import Gate
+from gateway.accounts.ledger import Ledger, Meter
 from gateway.accounts.quotas import Quotas
 from gateway.accounts.store import Store
 from gateway.audio.farm import EncodeFarm
@@ -52,6 +53,8 @@ class House:
     metrics: Metrics = field(default_factory=Metrics)
     store: Store | None = None
     """Where the accounts are kept; None = everybody may speak."""
+    ledger: Ledger | None = None
+    """What they are charged in; None = nobody counts."""
     gate: Gate = field(init=False)
     quotas: Quotas = field(init=False)
     tracing: Tracing | None = None
@@ -112,13 +115,14 @@ class House:
         file: bool = False,
         whole: bool = False,
         owner: str = "",
+        meter: Meter | None = None,
         name: str = "",
         sample_start: int = 0,
     ) -> Speaker:
         """A context in motion with these settings. `file`: its audio must be a valid file even without samples;
         `whole`: its sizes will be exact, because nothing is sent before all is there; `owner`: whom its work is counted
-        to, so that nobody takes more than a fair part; `name`: what its receipt calls it; `sample_start`: its listener has
-        what is before it."""
+        to, so that nobody takes more than a fair part; `meter`: what it costs; `name`: what its receipt calls it;
+        `sample_start`: its listener has what is before it."""
         now = asyncio.get_running_loop().time()
         session = Session(settings, self.limits, now, frame_ms=frame_ms, id=id)
         outlet = Outlet(
@@ -145,4 +149,12 @@ class House:
             self.clock,
             self.admission.forecast.handed,
             owner,
+            meter,
         )
+
+    def new_meter(
+        self, request: str, caller: Caller, chars: int | None = None, paid_chars: int = 0
+    ) -> Meter | None:
+        """What a context costs this caller; None = nothing. `request` is an id that no other context ever has, `chars` all
+        its text, if that is known, of which the first `paid_chars` were paid for before."""
+        return None if self.ledger is None else self.ledger.open(request, caller, chars, paid_chars)

@@ -116,6 +116,8 @@ class Mux:
         self._caller = caller
         self._principal = caller.key
         self._contexts: dict[str, _Context] = {}
+        self._begun = 0
+        """Contexts that have begun so far."""
         self._ended: OrderedDict[str, _Record] = OrderedDict()
         self._replies: deque[Frame] = deque()
         self._retold: deque[Told] = deque()
@@ -524,15 +526,15 @@ class Mux:
         self._house.open_context(self._caller, settings.engine, promised=self._is_fresh())
         self._fresh_until = None
         route = self._conversation.defaults.route
+        self._begun += 1
         speaker = self._house.new_speaker(
-            settings,
-            tasks,
-            self._wake,
+            *(settings, tasks, self._wake),
             frame_ms=FRAME_MS,
             route=route,
             id=id,
             owner=self._owner,
             name=name,
+            meter=self._house.new_meter(f"{self._session}.{self._begun}", self._caller),
         )
         self._house.receipts.begin(self._session, self._principal, route, speaker.receipt)
         limits = self._house.limits

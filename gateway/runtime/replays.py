@@ -24,12 +24,13 @@ TAKE_OVER_MS_MAX = 1_000
 
 class _Known(msgspec.Struct, gc=False):
     """What came with a key: `digest` of what was asked for, in the request `first`, which was answered again `replays`
-    times. Known until `until`, unless it is being answered."""
+    times; so many characters of it are paid for. Known until `until`, unless it is being answered."""
 
     digest: bytes
     first: str
     replays: int = 0
     until: float = 0.0
+    paid_chars: int = 0
 
 
 def _future() -> asyncio.Future[None]:

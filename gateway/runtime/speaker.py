@@ -9,10 +9,20 @@ from contextlib import aclosing
 
 import msgspec
 
+from gateway.accounts.ledger import Meter
 from gateway.core.commands import Command, PushText
+from gateway.core.errors import Problem
 from gateway.core.events import Audio, Closed, Event, Timings
-from gateway.core.session import SAMPLE_BYTES, Session
-from gateway.core.synthesis import Abandon, Begun, Produced, Synthesize
+from gateway.core.session import SAMPLE_BYTES, Session, State
+from gateway.core.synthesis import (
+    Abandon,
+    Begun,
+    Failed,
+    Finished,
+    Produced,
+    Report,
+    Synthesize,
+)
 from gateway.engines.base import Engine
 from gateway.runtime.outlet import Outlet
 from gateway.runtime.turns import Turns
@@ -25,8 +35,9 @@ SLICE_CHARS = 256
 
 class Speaker:
     """Carries between a session and its engine. `wake` is called whenever there may be something new to pull.
-    `timeline` and `receipt` are shown all that happens, in times of `watch`; `handed` is told the seconds of audio that a listener who
-    follows a clock was handed; `owner` is whose share of the engines this is.
+    `timeline` and `receipt` are shown all that happens, in times of `watch`; `handed` is told the seconds of audio that
+    a listener who follows a clock was handed; `owner` is whose share of the engines this is, and `meter` what it costs;
+    None = nothing.
 
     Engine work runs in `tasks`, the task group of the connection, and ends with it.
     """
@@ -44,6 +55,7 @@ class Speaker:
         watch: Callable[[], float],
         handed: Callable[[float], None],
         owner: str,
+        meter: Meter | None = None,
     ) -> None:
         self.session = session
         self._engines = engines
@@ -56,6 +68,7 @@ class Speaker:
         self._watch = watch
         self._handed = handed
         self._owner = owner
+        self._meter = meter
         self._clock = asyncio.get_running_loop().time
         self._working: dict[int, asyncio.Task[None]] = {}
         self._listens_to: Turns | None = None
@@ -67,6 +80,7 @@ class Speaker:
         self._timeline.submitted(command, self.session.chars_accepted, self._watch())
         self.receipt.taken(self.session.chars_accepted)
         self._place_orders()
+        self._heed_the_end()
         self._wake()
 
     async def push(self, text: str) -> None:
@@ -94,6 +108,7 @@ class Speaker:
         if event is None:
             return None
         self._place_orders()
+        self._heed_the_end()
         self._timeline.pulled(event)
         if isinstance(event, Audio) and deadline < math.inf:
             self._handed(len(event.data) / SAMPLE_BYTES / self.session.settings.engine_rate)
@@ -125,7 +140,8 @@ class Speaker:
             match order:
                 case Synthesize():
                     self._timeline.ordered(order.segment, self._watch())
-                    task = self._tasks.create_task(self._perform(order, needed_by))
+                    paid = self._cover(order)
+                    task = self._tasks.create_task(self._perform(order, needed_by, paid))
                     self._working[order.segment] = task
                 case Abandon():
                     task_ = self._working.pop(order.segment, None)
@@ -145,7 +161,18 @@ class Speaker:
             self._listens_to.listeners -= 1
             self._listens_to = None
 
-    async def _perform(self, order: Synthesize, needed_by: float) -> None:
+    def _cover(self, order: Synthesize) -> asyncio.Future[Problem | None] | None:
+        if self._meter is None:
+            return None
+        return self._meter.cover(order.segment, order.chars, self.session.settings.model)
+
+    def _heed_the_end(self) -> None:
+        if self._meter is not None and self.session.state is State.CLOSED:
+            self._meter.close()
+
+    async def _perform(
+        self, order: Synthesize, needed_by: float, paid: asyncio.Future[Problem | None] | None
+    ) -> None:
         # Looked up now: until there is text a context may be given another model.
         name, rate = self.session.settings.engine, self.session.settings.engine_rate
         turns = self._turns[name]
@@ -157,20 +184,37 @@ class Speaker:
                 aclosing(self._engines[name].synthesize(order)) as reports,
             ):
                 async for report in reports:
+                    if paid is not None and not isinstance(report, Begun):
+                        asked = self._clock()
+                        problem, paid = await paid, None
+                        if problem is not None:
+                            begun = None
+                            self._report(Failed(order.segment, problem))
+                            break
+                        if begun is not None:
+                            # It was not the engine that took so long.
+                            begun += self._clock() - asked
                     if isinstance(report, Begun):
                         begun = self._clock()
                     elif isinstance(report, Produced):
                         samples += len(report.pcm) // SAMPLE_BYTES
-                    held_until = self.session.held_until
-                    self.session.report(report, self._clock())
-                    self._timeline.reported(report, self._watch())
-                    self.receipt.made(report)
-                    if held_until is None or self.session.held_until != held_until:
-                        self._wake()
+                    elif isinstance(report, Finished) and self._meter is not None:
+                        self._meter.finished(order.segment)
+                    self._report(report)
         finally:
+            if self._meter is not None:
+                self._meter.abandoned(order.segment)
             if begun is not None:
                 now = self._clock()
                 turns.worked(now - begun, samples / rate, now)
             if self._working.get(order.segment) is asyncio.current_task():
                 del self._working[order.segment]
         self._place_orders()
+
+    def _report(self, report: Report) -> None:
+        held_until = self.session.held_until
+        self.session.report(report, self._clock())
+        self._timeline.reported(report, self._watch())
+        self.receipt.made(report)
+        if held_until is None or self.session.held_until != held_until:
+            self._wake()

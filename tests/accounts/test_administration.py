@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from gateway.accounts.clock import now_ms
 from gateway.accounts.credentials import read_credential
+from gateway.accounts.model import Charge
+from gateway.accounts.sqlite import open_sqlite
 from gateway.cli import main
 
 
@@ -84,3 +88,42 @@ def test_a_file_that_is_none_is_said(database: Path) -> None:
     answer = run("keys", "list")
     assert answer.exit_code == 1
     assert str(database) in answer.output
+
+
+def test_credits_are_granted_and_shown(database: Path) -> None:
+    assert run("keys", "create", "a", "--account", "acme").exit_code == 0
+    run("credits", "grant", "acme", "1000", "--note", "trial")
+    answer = run("credits", "grant", "acme", "2.505")
+    assert "1,002.505 available" in answer.output
+    assert run("credits", "show").output == run("credits", "show", "acme").output == answer.output
+    shown = msgspec.json.decode(run("credits", "show", "--json").stdout)
+    assert shown == {
+        "accounts": [{"account": "acme", "granted": 1_002_505, "posted": 0, "pending": 0}]
+    }
+    assert "0.000 available" in run("credits", "show", "nobody").output
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "0.0001", "many", "NaN", "Infinity", "1e30"])
+def test_what_is_no_amount_is_refused(database: Path, amount: str) -> None:
+    answer = run("credits", "grant", "acme", "--", amount)
+    assert answer.exit_code == 1
+    assert "is no amount of credits" in answer.output
+    assert run("credits", "show").output == ""
+
+
+def test_what_processes_left_behind_that_are_gone_is_given_back(database: Path) -> None:
+    run("credits", "grant", "acme", "10")
+
+    async def leave() -> None:
+        store = await open_sqlite(database)
+        await store.reserve(Charge("req_1", "acme", "k", "espeak"), 1, 4_000, now_ms())
+        await store.post("req_1", 1_500, 1_500, now_ms())
+        await store.aclose()
+
+    asyncio.run(leave())
+    assert "8.500 available" in run("credits", "show").output
+    assert "1 requests" in run("usage").output
+    used = msgspec.json.decode(run("usage", "--json").stdout)["usage"]
+    assert [(each["key"], each["chars"], each["millicredits"]) for each in used] == [
+        ("k", 1_500, 1_500)
+    ]

@@ -22,6 +22,11 @@ EXAMPLES = {
     1: (
         "INSERT INTO keys VALUES ('k', zeroblob(32), 'acme', 'old', 'speech', 1, NULL, NULL, NULL)",
     ),
+    2: (
+        "INSERT INTO balances VALUES ('acme', 10, 3, 2)",
+        "INSERT INTO requests VALUES ('r', 'acme', 'k', 'espeak', 'o', 1, NULL, 3, 3, 2)",
+        "INSERT INTO entries VALUES (1, 'acme', 'grant', 10, NULL, 1, '')",
+    ),
 }
 """What a database of each version may hold, in that version's own words."""
 

@@ -91,7 +91,12 @@ NO_BOUNDS = (
     ),
     *("*.RETRY_AFTER_MS", "runtime.lobby.*", "runtime.ring.FRAME_BYTES", "core.resolve.*"),
     *("engines.pool.NURSERIES", "engines.pool.RESTART_MS_MIN", "open_files.*"),
-    *("accounts.credentials.*", "accounts.gate.USE_NOTED_MS", "accounts.quotas.*_S"),
+    *(
+        "accounts.credentials.*",
+        "accounts.gate.USE_NOTED_MS",
+        "accounts.quotas.*_S",
+        "app.RECOVER_S",
+    ),
 )
 """Patterns of numbers that bound no buffer, queue, wait or loop of the server."""
 

@@ -8,6 +8,10 @@ GATE = ("tests/accounts/test_gate.py",)
 ACCESS = ("tests/accounts/test_access.py",)
 QUOTAS = ("tests/accounts/test_quotas.py",)
 STORE = ("tests/accounts/test_store.py",)
+LEDGER = ("tests/accounts/test_store_ledger.py",)
+MACHINE = ("tests/accounts/test_ledger_machine.py",)
+CHARGING = ("tests/accounts/test_charging.py",)
+METER = ("tests/accounts/test_meter.py",)
 
 BUGS = (
     Planted(
@@ -81,5 +85,69 @@ BUGS = (
         "        self.quotas.close_context(caller)\n\n    def new_speaker",
         "\n    def new_speaker",
         QUOTAS,
+    ),
+    Planted(
+        "the-living-are-voided",
+        "what a living process has set aside is given back",
+        "gateway/accounts/ledger_sql.py",
+        "if other == owner or lives(other):",
+        "if other == owner:",
+        MACHINE,
+    ),
+    Planted(
+        "more-than-there-is",
+        "as much is set aside as is wanted",
+        "gateway/accounts/ledger_sql.py",
+        "amount = min(want, had.available)",
+        "amount = max(need, want)",
+        LEDGER,
+    ),
+    Planted(
+        "ids-again",
+        "a request that has ended may go on",
+        "gateway/accounts/ledger_sql.py",
+        "WHERE ended_ms IS NULL AND owner = excluded.owner AND account = excluded.account",
+        "WHERE owner = excluded.owner AND account = excluded.account",
+        LEDGER,
+    ),
+    Planted(
+        "void-unwritten",
+        "what is void has no entry",
+        "gateway/accounts/ledger_sql.py",
+        '        database.execute(_ENTER, (account, "void", pending, request, now_ms, note))\n',
+        "",
+        MACHINE,
+    ),
+    Planted(
+        "sound-before-money",
+        "audio does not wait for its commit",
+        "gateway/runtime/speaker.py",
+        "if paid is not None and not isinstance(report, Begun):",
+        "if paid is not None and isinstance(report, Finished):",
+        CHARGING,
+    ),
+    Planted(
+        "failures-cost",
+        "a piece that failed is posted",
+        "gateway/runtime/speaker.py",
+        "elif isinstance(report, Finished) and self._meter is not None:",
+        "elif isinstance(report, Finished | Failed) and self._meter is not None:",
+        CHARGING,
+    ),
+    Planted(
+        "left-set-aside",
+        "what is left at the end stays set aside",
+        "gateway/runtime/speaker.py",
+        "            self._meter.close()\n",
+        "            pass\n",
+        CHARGING,
+    ),
+    Planted(
+        "on-after-a-gap",
+        "a smaller piece is made behind one that there was no credit for",
+        "gateway/accounts/ledger.py",
+        "        self._problem = problem\n",
+        "",
+        METER,
     ),
 )

@@ -14,8 +14,8 @@ BUGS = (
         "wakes-for-nothing",
         "whoever is held back is woken for each piece of audio",
         "gateway/runtime/speaker.py",
-        "                    if held_until is None or self.session.held_until != held_until:\n",
-        "                    if True:\n",
+        "        if held_until is None or self.session.held_until != held_until:\n",
+        "        if True:\n",
         ("tests/runtime/test_speaker.py",),
     ),
     Planted(

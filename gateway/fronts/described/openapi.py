@@ -70,7 +70,7 @@ _TEXT = (
 _ACCOUNT = (e.Unauthorized, e.Forbidden, e.RateLimited, e.AccountsUnavailable)
 _SPEECH = (
     *(*_TEXT, *_ACCOUNT, e.NotAcceptable, e.Overloaded, e.Draining),
-    *(e.EngineLost, e.EngineTimeout, e.SegmentRejected, e.EngineFailed),
+    *(e.EngineLost, e.EngineTimeout, e.SegmentRejected, e.EngineFailed, e.CreditsExhausted),
     *(e.IdempotencyKeyReused, e.IdempotencyKeyInUse, e.IdempotencyKeySpent),
 )
 _LINES: Json = {

@@ -72,6 +72,7 @@ NOT_IN_A_DIALOGUE = {
     "url_too_long": "an answer to URLs",
     "headers_too_large": "an answer to headers",
     "unauthorized": "an answer to requests and handshakes: tests/accounts/test_access.py",
+    "credits_exhausted": "needs an account: tests/accounts/test_charging.py",
     "forbidden": "so is this",
     "rate_limited": "and this",
     "accounts_unavailable": "a database that fails: tests/accounts/test_sqlite.py",

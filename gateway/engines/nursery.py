@@ -1,8 +1,9 @@
 """The worker side of the pool: a process that makes ready once, never works itself, and forks a worker for each order.
 
 Every worker is a copy of the same untouched state. So equal orders give equal answers whatever was made before, and what
-an order does to its process ends with that process. A worker is forked ahead of its order; it announces itself by handing
-the server one end of a socket and a handle (pidfd) to end it by, both over the nursery's control socket.
+an order does to its process ends with that process. A worker is forked ahead of its order. The nursery announces it by handing
+the server one end of a socket and a handle (pidfd) to end it by, both over the control socket; so the server also hears of
+a worker that is killed before it has done anything, and does not wait for it.
 
 The nursery serves until the control socket closes. None of the processes outlives the server, not even a stopped one.
 Linux only. Needs nothing but the standard library, because each import makes each fork dearer.
@@ -56,11 +57,20 @@ def serve(control: socket.socket, work: Work) -> None:
     gc.freeze()
     gc.disable()
     while control.recv(1):
-        if os.fork() == 0:
+        mine, theirs = socket.socketpair()
+        # A worker that dies at once must not be seen off before there is a handle of it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        worker = os.fork()
+        if worker == 0:
             die_with_parent()
+            theirs.close()
+            control.close()
             if os.getppid() == nursery:
-                _be_a_worker(control, work)
+                _be_a_worker(mine, work)
             os._exit(0)
+        mine.close()
+        _announce(control, theirs, worker)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     with contextlib.suppress(ChildProcessError):
         while True:
             os.wait()
@@ -89,13 +99,21 @@ def _see_off(signum: int, interrupted: FrameType | None) -> None:
             pass
 
 
-def _be_a_worker(control: socket.socket, work: Work) -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX))
-    mine, theirs = socket.socketpair()
-    handles = struct.pack("2i", theirs.fileno(), os.pidfd_open(os.getpid()))
-    control.sendmsg([FORK], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handles)])
+def _announce(control: socket.socket, theirs: socket.socket, worker: int) -> None:
+    """Hand the server its end of the worker's socket and a handle of the process, and keep neither."""
+    pidfd = os.pidfd_open(worker)
+    handles = struct.pack("2i", theirs.fileno(), pidfd)
+    with contextlib.suppress(
+        OSError
+    ):  # Nobody is there any more: the worker sees it by its socket.
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handles)]
+        control.sendmsg([FORK], ancillary, socket.MSG_NOSIGNAL)
     theirs.close()
-    control.close()
+    os.close(pidfd)
+
+
+def _be_a_worker(mine: socket.socket, work: Work) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX))
     order = _receive_order(mine)
     if order is None:
         return

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 
 from gateway.engines.frames import AUDIO, FRAME_BYTES_MAX, HEADER, NOTE, frame
 from gateway.engines.nursery import Refused, Send, serve
@@ -58,5 +59,25 @@ def work(order: bytes, send: Send) -> None:
             send(frame(AUDIO, order))
 
 
+DOOMED = 2
+
+
+def fork_the_doomed(fork: Callable[[], int] = os.fork) -> None:
+    """Let the first workers die before they do anything at all."""
+    numbers = itertools.count()
+
+    def doomed() -> int:
+        number = next(numbers)
+        worker = fork()
+        if worker == 0 and number < DOOMED:
+            os._exit(1)
+        return worker
+
+    os.fork = doomed
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "doomed":
+        fork_the_doomed()
+        del sys.argv[1]
     serve(socket.socket(fileno=int(sys.argv[1])), work)

@@ -24,6 +24,7 @@ from gateway.core.errors import (
 from gateway.engines.pool import Pool
 from gateway.engines.worker import Batch
 from tests.support.checkout import ROOT
+from tests.support.leaks import until
 
 COMMAND = [sys.executable, "-S", str(Path(__file__).with_name("odd_nursery.py"))]
 ENV = {"PYTHONPATH": str(ROOT)}
@@ -94,6 +95,22 @@ async def test_what_a_lost_worker_said_is_not_said_again(pool: Pool) -> None:
         await listen()
     assert heard == [Batch(b"", b""), Batch(b"n", bytes(20))]
     assert pool.restarts == 2
+
+
+async def test_workers_that_die_at_once_are_not_waited_for() -> None:
+    """Nor is their nursery taken for one that hangs."""
+    pool = Pool([*COMMAND, "doomed"], ENV, workers=2, stall_ms_max=60_000)
+    await pool.start()
+    try:
+        # Two for each nursery are asked for at first.
+        await until(lambda: not any(nursery.owed for nursery in pool._nurseries))
+        waiting = [worker for nursery in pool._nurseries for worker in nursery.waiting]
+        await until(lambda: not any(worker.is_waiting for worker in waiting))
+        for number in range(12):
+            assert (await answer(pool, b"%d" % number)).pcm == b"%d" % number
+        assert pool.restarts == 0
+    finally:
+        await pool.aclose()
 
 
 async def test_an_answer_nobody_pulls_does_not_hold_its_worker(pool: Pool) -> None:

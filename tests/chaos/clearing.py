@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from tests.chaos.serving import at_rest, settled
-from tests.chaos.talking import PCM, conversation
+from tests.chaos.talking import ANSWERS_WITHIN_S, PCM, conversation
 from tests.support.process import GatewayProcess
 from tests.support.server import AudioFrame, Message, SpeechSocket
 
@@ -128,7 +128,8 @@ async def listen(
     answered: list[int] = []
     frames = cut = 0
     while len(answered) < count:
-        message = await socket.receive()
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            message = await socket.receive()
         if isinstance(message, AudioFrame):
             frames += 1
             heard.set()

@@ -74,12 +74,10 @@ async def download(base_url: str, body: Message) -> Answer:
 @asynccontextmanager
 async def conversation(ws_url: str) -> AsyncIterator[SpeechSocket]:
     """A WebSocket that has got its `ready`."""
-    async with (
-        asyncio.timeout(ANSWERS_WITHIN_S),
-        connect(ws_url, subprotocols=[Offer(Subprotocol.JSON)], proxy=None) as connection,
-    ):
+    async with connect(ws_url, subprotocols=[Offer(Subprotocol.JSON)], proxy=None) as connection:
         socket = SpeechSocket(connection)
-        await socket.receive_until("ready")
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            await socket.receive_until("ready")
         yield socket
 
 
@@ -96,13 +94,15 @@ async def ask(socket: SpeechSocket, context: str, *texts: str, **settings: objec
 
 
 async def answers(socket: SpeechSocket, *contexts: str) -> dict[str, Answer]:
-    """What comes for these contexts, up to the last of their ends. Raises ConnectionClosed when that does not come."""
+    """What comes for these contexts, up to the last of their ends. Raises ConnectionClosed or TimeoutError when
+    that does not come."""
     begun = len(socket.received)
     missing = set(contexts)
-    while missing:
-        message = await socket.receive()
-        if isinstance(message, dict) and message["type"] == "ended":
-            missing.discard(str(message["context"]))
+    async with asyncio.timeout(ANSWERS_WITHIN_S):
+        while missing:
+            message = await socket.receive()
+            if isinstance(message, dict) and message["type"] == "ended":
+                missing.discard(str(message["context"]))
     return {context: _told(socket.received[begun:], context) for context in contexts}
 
 

@@ -115,9 +115,9 @@ async def test_sessions_that_wait(more: int) -> None:
 
 @border("lost_text_ms")
 async def test_how_long_lost_text_is_remembered(more: int) -> None:
-    async with house_of(lost_text_ms=2_000) as house, asyncio.TaskGroup() as tasks:
+    async with house_of(lost_text_ms=4_000) as house, asyncio.TaskGroup() as tasks:
         token = await broken_off(house, tasks)
-        await after(now(), WINDOW_MS + 2_000 + more)
+        await after(now(), WINDOW_MS + 4_000 + more)
         assert await answer(house, token) == ("resume_expired" if more < 0 else "not_found")
 
 

@@ -32,6 +32,7 @@ GIVEN = {
     "dialects.native.Name",
     "engines.espeak.AUDIO_MS_MAX",
     "engines.espeak.TEXT_CHARS_MAX",
+    "server.BACKLOG",
     "server.shutdown_ms",
 }
 """Bounds that their tests hand over themselves, or that are a part of a type: nothing else could be moved."""

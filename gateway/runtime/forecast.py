@@ -22,6 +22,9 @@ from gateway.runtime.turns import Turns
 TELLING_LOAD = 0.05
 """Below this share of any part nothing is learnt about the cost of a listener: it would be noise."""
 
+RISE_S = 0.5
+"""The event loop is believed to be busy sooner than to be free again: the newcomers of a second are heard for ten."""
+
 
 class Forecast:
     """`clock` is the loop's. Everything happens on the event loop."""
@@ -47,9 +50,10 @@ class Forecast:
         self._handed.add(audio_s, self._clock())
 
     def loop_took(self, busy_s: float, elapsed_s: float) -> None:
-        """The event loop's thread worked, or was late, for `busy_s` of the last `elapsed_s`."""
-        weight = -math.expm1(-elapsed_s / MEMORY_S)
-        self._loop += (min(1.0, busy_s / elapsed_s) - self._loop) * weight
+        """The event loop's thread worked, waited for a core, or was late, for `busy_s` of the last `elapsed_s`."""
+        share = min(1.0, busy_s / elapsed_s)
+        memory_s = RISE_S if share > self._loop else MEMORY_S
+        self._loop += (share - self._loop) * -math.expm1(-elapsed_s / memory_s)
 
     def loads(self) -> dict[str, float]:
         """The share of each part, from 0 on, that listeners had lately, or of an engine that those who are there need."""

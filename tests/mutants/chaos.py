@@ -70,6 +70,14 @@ BUGS = (
         OVERLOAD,
     ),
     Planted(
+        "waits-for-no-core",
+        "an event loop that other programs keep from a core does not count as busy",
+        "gateway/telemetry/loop_lag.py",
+        ".split()[:2]))",
+        ".split()[:1]))",
+        ("tests/telemetry/test_loop_share.py",),
+    ),
+    Planted(
         "listeners-never-leave",
         "who has heard everything counts as a listener for ever",
         "gateway/runtime/speaker.py",

@@ -37,6 +37,22 @@ async def test_newcomers_are_refused_from_the_limit_on(percent: int, refused: bo
     assert error.value.problem.status == 503
 
 
+async def test_the_loop_is_believed_to_be_busy_sooner_than_to_be_free() -> None:
+    judge = forecast(load_percent_max=90)
+    for _ in range(11):
+        judge.judge()
+        judge.loop_took(0.1, 0.1)
+    judge.loop_took(0.1, 0.1)
+    for _ in range(2):
+        with pytest.raises(Overloaded, match="event loop"):
+            judge.judge()
+        judge.loop_took(0.08, 0.1)
+    for _ in range(20):
+        judge.loop_took(0.0, 0.1)
+    judge.judge()
+    assert judge.loads()["event loop"] > 0.3
+
+
 async def test_one_alone_is_let_in_however_slow_the_engine_was() -> None:
     turns = Turns(2)
     turns.worked(10.0, 1.0, 0.0)

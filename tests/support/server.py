@@ -26,7 +26,8 @@ Message = dict[str, object]
 def tone_config(**limit_changes: int) -> Config:
     """Only the tone engine, which needs no process. `limit_changes` are keys of `[limits]`.
 
-    Broken connections are not waited for, unless a `resume_window_ms` is named."""
+    Broken connections are not waited for, unless a `resume_window_ms` is named, and a busy machine is no reason to refuse
+    anybody, unless a `load_percent_max` is."""
     return _config("tone", limit_changes)
 
 
@@ -40,7 +41,9 @@ def _config(model: str, limit_changes: dict[str, int]) -> Config:
     return msgspec.structs.replace(
         every,
         server=ServerConfig(port=0),
-        limits=msgspec.structs.replace(Limits(resume_window_ms=0), **limit_changes),
+        limits=msgspec.structs.replace(
+            Limits(resume_window_ms=0, load_percent_max=100), **limit_changes
+        ),
         models={model: every.models[model]},
         default_model=model,
     )

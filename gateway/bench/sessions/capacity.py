@@ -38,6 +38,7 @@ class Capacity:
         self._search = search
         self._access = access
         self._is_profiled = is_profiled
+        self._cores = _cores_of(access.target.pid)
 
     @property
     def kept(self) -> float | None:
@@ -58,7 +59,7 @@ class Capacity:
         steps = [step for step in self.steps if failing is None or step.sessions_per_s == failing]
         if not steps:
             return "nothing was measured"
-        return bottleneck(steps[-1].figures, self._access.target.pid)
+        return bottleneck(steps[-1].figures, self._cores)
 
     async def run(self, on_progress: OnProgress) -> None:
         """Search, overload, recover. Raises TargetFailed when the target is gone."""
@@ -164,17 +165,23 @@ def recovery_s(seconds: Sequence[tuple[float, int, float]], share_min: float) ->
     return None if slow[-1] == seconds[-1][0] else slow[-1] + 1
 
 
-def bottleneck(found: Figures, pid: int | None) -> str:
-    """What is busiest, in words."""
+def _cores_of(pid: int | None) -> int | None:
+    """How many cores this process may run on; None where that cannot be seen."""
+    if pid is None:
+        return None
+    try:
+        return len(os.sched_getaffinity(pid))
+    except OSError:
+        return None
+
+
+def bottleneck(found: Figures, cores: int | None) -> str:
+    """What is busiest, in words. `cores` are those that the server may run on; None = not known."""
     if found.harness.cores >= BUSY:
         return f"the harness ({found.harness.cores:.2f} cores): the server may take more"
     cpu = found.cpu
-    if cpu is None or pid is None:
+    if cpu is None or cores is None:
         return "not known: the server's processes cannot be looked at"
-    try:
-        cores = len(os.sched_getaffinity(pid))
-    except OSError:
-        cores = os.cpu_count() or 1
     parts = {
         "event loop": cpu.loop,
         "encode threads": cpu.encoders,

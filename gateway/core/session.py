@@ -475,6 +475,7 @@ class Session:
             voice=segment.voice,
             pause_after=cut.kind not in _NO_PAUSE_KINDS and cut.reason not in _NO_PAUSE_REASONS,
             chars=cut.end - cut.start,
+            can_wait=self.settings.lead_ms is None,
         )
 
     # --- events ------------------------------------------------------------------------------------------------------

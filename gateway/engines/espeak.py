@@ -94,7 +94,7 @@ class EspeakEngine:
     async def start(self) -> None:
         await self._pool.start()
         listing = bytearray()
-        async for batch in self._pool.make(SETTINGS.pack(0, 0, 0, 0, 0), pcm_bytes_max=0):
+        async for batch in self._pool.make(SETTINGS.pack(False, 0, 0, 0, 0, 0), pcm_bytes_max=0):
             listing += batch.notes
         voices: list[Voice] = []
         variants: set[str] = set()
@@ -132,7 +132,7 @@ class EspeakEngine:
         text = neutralise(order.text)
         words = WordMarks(text)
         try:
-            request = self._settings(order.voice) + b"".join(
+            request = self._settings(order.voice, can_wait=order.can_wait) + b"".join(
                 PIECE.pack(pause, len(piece)) + piece
                 for piece, pause in (
                     (piece.encode(), pause) for piece, pause in split_calls(text, order.pause_after)
@@ -158,7 +158,7 @@ class EspeakEngine:
     async def aclose(self) -> None:
         await self._pool.aclose()
 
-    def _settings(self, voice: VoiceSettings) -> bytes:
+    def _settings(self, voice: VoiceSettings, *, can_wait: bool) -> bytes:
         """The head of an order. Raises UnknownVoice: only what the library has listed may reach it."""
         id, plus, variant = voice.voice.partition("+")
         file, suffix = (
@@ -172,6 +172,7 @@ class EspeakEngine:
         steps = PITCH_PER_SEMITONE * voice.pitch
         return (
             SETTINGS.pack(
+                can_wait,
                 rate,
                 _on_pitch_scale(PITCH_NATURAL + steps),
                 _on_pitch_scale(PITCH_NATURAL * 2 ** (steps / PITCH_NATURAL)),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-SETTINGS = struct.Struct("<HBBHB")
-"""An order begins with rate, pitch, pitch range, volume and the length of the voice's name, which follows in UTF-8; then PIECEs.
+SETTINGS = struct.Struct("<?HBBHB")
+"""An order begins with whether it can wait, then rate, pitch, pitch range, volume and the length of the voice's name, which follows in UTF-8; then PIECEs.
 An order without a voice asks for the list of voices: notes of tab-separated lines."""
 PIECE = struct.Struct("<?I")
 """One call of the library: whether it ends with a pause, and the bytes of its text, which follows in UTF-8."""

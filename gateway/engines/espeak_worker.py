@@ -6,6 +6,7 @@ the first fork, so that the workers that speak with it need not load it.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 
@@ -19,6 +20,9 @@ BUFFER_MS = 200
 SEND_BYTES = 44_100
 """The first audio leaves at once, later audio when there is so much of it: each frame wakes the server."""
 
+PATIENCE = 10
+"""How much nicer (setpriority(2)) a worker is that speaks for a download: it gets the core that others leave."""
+
 
 def main() -> None:
     library_path, data_folder, voice, control_fd = sys.argv[1:]
@@ -28,7 +32,9 @@ def main() -> None:
 
 
 def _work(espeak: Espeak, order: bytes, send: Send) -> None:
-    rate, pitch, pitch_range, volume, voice_bytes = SETTINGS.unpack_from(order)
+    can_wait, rate, pitch, pitch_range, volume, voice_bytes = SETTINGS.unpack_from(order)
+    if can_wait:
+        os.nice(PATIENCE)
     start = SETTINGS.size + voice_bytes
     voice = order[SETTINGS.size : start].decode()
     try:

@@ -22,7 +22,7 @@ from gateway.runtime.turns import Turns
 TELLING_LOAD = 0.05
 """Below this share of any part nothing is learnt about the cost of a listener: it would be noise."""
 
-RISE_S = 0.5
+RISE_S = 1.0
 """The event loop is believed to be busy sooner than to be free again: the newcomers of a second are heard for ten."""
 
 
@@ -40,20 +40,21 @@ class Forecast:
         self._turns = turns
         self._farm = farm
         self._clock = clock
-        self._loop = 0.0
+        self._worked = self._waited = 0.0
+        """Shares of the event loop's time."""
         self._handed = Rate()
+        self._downloaded = Rate()
         self._listener_cost: float | None = None
         """The share of the busiest part that one listener takes: who hears a second of audio per second."""
 
-    def handed(self, audio_s: float) -> None:
-        """So much audio went to a listener who follows a clock."""
-        self._handed.add(audio_s, self._clock())
+    def handed(self, audio_s: float, *, can_wait: bool) -> None:
+        """So much audio went to a listener who follows a clock, or to a download, which can wait."""
+        (self._downloaded if can_wait else self._handed).add(audio_s, self._clock())
 
-    def loop_took(self, busy_s: float, elapsed_s: float) -> None:
-        """The event loop's thread worked, waited for a core, or was late, for `busy_s` of the last `elapsed_s`."""
-        share = min(1.0, busy_s / elapsed_s)
-        memory_s = RISE_S if share > self._loop else MEMORY_S
-        self._loop += (share - self._loop) * -math.expm1(-elapsed_s / memory_s)
+    def loop_took(self, worked_s: float, waited_s: float, elapsed_s: float) -> None:
+        """The event loop's thread worked for `worked_s` of the last `elapsed_s`, and for `waited_s` it could not."""
+        self._worked = _following(self._worked, worked_s, elapsed_s)
+        self._waited = _following(self._waited, waited_s, elapsed_s)
 
     def loads(self) -> dict[str, float]:
         """The share of each part, from 0 on, that listeners had lately, or of an engine that those who are there need."""
@@ -62,7 +63,7 @@ class Forecast:
             f"engine {name}": max(turns.load(now), turns.promised(now))
             for name, turns in self._turns.items()
         }
-        return engines | {"encoders": self._farm.load(), "event loop": self._loop}
+        return engines | {"encoders": self._farm.load(), "event loop": self._loop(now)}
 
     def listeners_free(self) -> int | None:
         """For about how many more listeners there is room; None while there were too few to tell."""
@@ -93,6 +94,13 @@ class Forecast:
                 retry_after_ms=wait_ms,
             )
 
+    def _loop(self, now: float) -> float:
+        """What listeners have of the event loop: of its work as much as of the audio. What it waits for, nobody can have:
+        downloads keep it from no core, for their workers are the last to get one."""
+        listeners, downloads = self._handed.per_s(now), self._downloaded.per_s(now)
+        audio = listeners + downloads
+        return self._waited + self._worked * (listeners / audio if audio else 1.0)
+
     def _judge_promise(self, engine: str) -> None:
         """Could one more listener still be served when nobody has anything left to play? One alone is let in, for how else
         would be found out that an engine has become quicker."""
@@ -107,3 +115,10 @@ class Forecast:
             allowed=f"a load below {self._limits.load_percent_max} %",
             retry_after_ms=round(MEMORY_S * 1_000),
         )
+
+
+def _following(share: float, busy_s: float, elapsed_s: float) -> float:
+    """The average share that now takes this in."""
+    newest = min(1.0, busy_s / elapsed_s)
+    memory_s = RISE_S if newest > share else MEMORY_S
+    return share + (newest - share) * -math.expm1(-elapsed_s / memory_s)

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from typing import Protocol
 
 import msgspec
 
@@ -33,10 +34,18 @@ SLICE_CHARS = 256
 """Characters that are cleaned and cut in one go: a quarter of a millisecond of prose, three of the worst there is."""
 
 
+class Handed(Protocol):
+    """Is told of audio that went to somebody."""
+
+    def __call__(self, audio_s: float, *, can_wait: bool) -> None:
+        """So many seconds, to a listener who follows a clock or to a download, which can wait."""
+        ...
+
+
 class Speaker:
     """Carries between a session and its engine. `wake` is called whenever there may be something new to pull.
-    `timeline` and `receipt` are shown all that happens, in times of `watch`; `handed` is told the seconds of audio that
-    a listener who follows a clock was handed; `owner` is whose share of the engines this is, and `meter` what it costs;
+    `timeline` and `receipt` are shown all that happens, in times of `watch`; `handed` is told
+    what audio was handed out; `owner` is whose share of the engines this is, and `meter` what it costs;
     None = nothing.
 
     Engine work runs in `tasks`, the task group of the connection, and ends with it.
@@ -53,7 +62,7 @@ class Speaker:
         timeline: Timeline,
         receipt: Receipt,
         watch: Callable[[], float],
-        handed: Callable[[float], None],
+        handed: Handed,
         owner: str,
         meter: Meter | None = None,
     ) -> None:
@@ -110,8 +119,9 @@ class Speaker:
         self._place_orders()
         self._heed_the_end()
         self._timeline.pulled(event)
-        if isinstance(event, Audio) and deadline < math.inf:
-            self._handed(len(event.data) / SAMPLE_BYTES / self.session.settings.engine_rate)
+        if isinstance(event, Audio):
+            audio_s = len(event.data) / SAMPLE_BYTES / self.session.settings.engine_rate
+            self._handed(audio_s, can_wait=deadline == math.inf)
         events = await self._outlet.pass_on(event, deadline)
         self._timeline.handed_out(events, self._watch(), self._outlet.delay_s)
         if isinstance(event, Closed):

@@ -317,7 +317,7 @@ async def test_connections(way: str, more: int) -> None:
 async def test_load(way: str, more: int) -> None:
     """Of the event loop, in the last seconds: from the limit on nobody new is let in."""
     async with running_server(tone_config(load_percent_max=70)) as server, raw_peer(server) as peer:
-        server.house.admission.forecast.loop_took((70 + more) * 10.0, 1_000.0)
+        server.house.admission.forecast.loop_took((70 + more) * 10.0, 0.0, 1_000.0)
         assert await spoken(peer, way) == ("503" if more >= 0 else "200")
 
 

@@ -27,7 +27,7 @@ def forecast(turns: dict[str, Turns] | None = None, **limits: int) -> Forecast:
 @pytest.mark.parametrize(("percent", "refused"), [(69, False), (70, True), (71, True)])
 async def test_newcomers_are_refused_from_the_limit_on(percent: int, refused: bool) -> None:
     judge = forecast(load_percent_max=70)
-    judge.loop_took(percent * 10.0, 1_000.0)
+    judge.loop_took(percent * 10.0, 0.0, 1_000.0)
     if not refused:
         judge.judge()
         return
@@ -39,18 +39,28 @@ async def test_newcomers_are_refused_from_the_limit_on(percent: int, refused: bo
 
 async def test_the_loop_is_believed_to_be_busy_sooner_than_to_be_free() -> None:
     judge = forecast(load_percent_max=90)
-    for _ in range(11):
+    for _ in range(23):
         judge.judge()
-        judge.loop_took(0.1, 0.1)
-    judge.loop_took(0.1, 0.1)
+        judge.loop_took(0.05, 0.05, 0.1)
+    judge.loop_took(0.05, 0.05, 0.1)
     for _ in range(2):
         with pytest.raises(Overloaded, match="event loop"):
             judge.judge()
-        judge.loop_took(0.08, 0.1)
+        judge.loop_took(0.04, 0.04, 0.1)
     for _ in range(20):
-        judge.loop_took(0.0, 0.1)
+        judge.loop_took(0.0, 0.0, 0.1)
     judge.judge()
     assert judge.loads()["event loop"] > 0.3
+
+
+async def test_what_downloads_have_of_the_loop_is_free_and_what_it_waits_for_is_not() -> None:
+    judge = forecast(load_percent_max=90)
+    judge.handed(1.0, can_wait=False)
+    judge.handed(3.0, can_wait=True)
+    judge.loop_took(1_000.0, 0.0, 1_000.0)
+    assert judge.loads()["event loop"] == pytest.approx(0.25)
+    judge.loop_took(200.0, 800.0, 1_000.0)
+    assert judge.loads()["event loop"] == pytest.approx(0.85)
 
 
 async def test_one_alone_is_let_in_however_slow_the_engine_was() -> None:
@@ -103,7 +113,7 @@ async def test_room_is_what_the_listeners_of_the_last_seconds_left() -> None:
         holding = tasks.create_task(hold(turns, 2, 1_000.0))
         for _ in range(1_000):
             await asyncio.sleep(0.1)
-            judge.handed(0.4)
+            judge.handed(0.4, can_wait=False)
         assert judge.listeners_free() in {4, 5}
         holding.cancel()
 

@@ -238,7 +238,12 @@ async def test_a_loop_that_is_held_up_is_late() -> None:
 
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(
-            watch_loop(metrics, lambda busy_s, elapsed_s: took.append(busy_s / elapsed_s))
+            watch_loop(
+                metrics,
+                lambda worked_s, waited_s, elapsed_s: took.append(
+                    (worked_s + waited_s) / elapsed_s
+                ),
+            )
         )
         loop.call_at(10 * PERIOD_S - 0.05, hold_up)
         await asyncio.sleep(20 * PERIOD_S)

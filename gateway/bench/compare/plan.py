@@ -14,7 +14,7 @@ class Plan(msgspec.Struct, frozen=True):
     model: str = "espeak"
     utterances: int = 70
     """One after the other on one connection (claim 1)."""
-    per_length: int = 10
+    per_length: int = 7
     """Requests for each length of text (claim 2)."""
     texts: int = 30
     """Complete texts of the corpus (claim 3)."""

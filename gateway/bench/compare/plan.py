@@ -18,7 +18,7 @@ class Plan(msgspec.Struct, frozen=True):
     """Requests for each length of text (claim 2)."""
     texts: int = 30
     """Complete texts of the corpus (claim 3)."""
-    answers: int = 8
+    answers: int = 5
     """Answers that a language model writes (claims 4 and 5)."""
     pieces: int = 8
     """Texts in pieces of several sizes and with both deliveries (claims 6 and 9)."""

@@ -144,6 +144,6 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sockets_max: Count = 8_000
     """Open TCP connections, silent ones too; more are closed at once."""
     load_percent_max: Annotated[int, Meta(ge=1, le=100)] = 90
-    """Share of an engine, the encoders or the event loop that listeners may have before newcomers are refused."""
+    """Share of an engine, the encoders or the event loop that listeners may have before newcomers are refused; 100 = they never are."""
     wait_ms_max: Millis = 2_000
     """Speech that would have to wait longer for an engine is refused."""

@@ -78,7 +78,7 @@ class Forecast:
     def judge(self) -> None:
         """May somebody new come in? Raises Overloaded."""
         load, part = max((load, part) for part, load in self.loads().items())
-        if load * 100 >= self._limits.load_percent_max:
+        if self._limits.load_percent_max < 100 and load * 100 >= self._limits.load_percent_max:
             raise self._full(part)
         for name in self._turns:
             self._judge_promise(name)
@@ -95,11 +95,11 @@ class Forecast:
             )
 
     def _loop(self, now: float) -> float:
-        """What listeners have of the event loop: of its work as much as of the audio. What it waits for, nobody can have:
-        downloads keep it from no core, for their workers are the last to get one."""
+        """What listeners have of the event loop: of its work as much as of the audio. What it waits for and by how much it is
+        late counts in full: downloads keep it from no core, for their workers are the last to get one, and make it hardly late."""
         listeners, downloads = self._handed.per_s(now), self._downloaded.per_s(now)
         audio = listeners + downloads
-        return self._waited + self._worked * (listeners / audio if audio else 1.0)
+        return min(1.0, self._waited + self._worked * (listeners / audio if audio else 1.0))
 
     def _judge_promise(self, engine: str) -> None:
         """Could one more listener still be served when nobody has anything left to play? One alone is let in, for how else

@@ -16,8 +16,8 @@ PERIOD_S = 0.1
 async def watch_loop(metrics: Metrics, took: Callable[[float, float, float], None]) -> None:
     """Sleep again and again, and record by how much each sleep was too long. Runs until it is cancelled.
 
-    `took` is told for how many seconds the loop's thread worked, for how many it waited for a core or was late for another
-    reason, and out of how many."""
+    `took` is told for how many seconds the loop's thread worked, for how many it waited for a core or was late (because
+    of its own work, too), and out of how many."""
     clock = asyncio.get_running_loop().time
     with busy() as busy_s:
         while True:
@@ -28,7 +28,7 @@ async def watch_loop(metrics: Metrics, took: Callable[[float, float, float], Non
             metrics.loop_lag.observe(late)
             worked, waited = busy_s()
             worked_s, waited_s = worked - worked_before, waited - waited_before
-            took(worked_s, max(waited_s, late - worked_s), elapsed)
+            took(worked_s, max(waited_s, late), elapsed)
 
 
 @contextmanager

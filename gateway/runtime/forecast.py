@@ -40,6 +40,7 @@ class Forecast:
         self._turns = turns
         self._farm = farm
         self._clock = clock
+        self._bounds_load = limits.load_percent_max < 100
         self._worked = self._waited = 0.0
         """Shares of the event loop's time."""
         self._handed = Rate()
@@ -52,7 +53,7 @@ class Forecast:
         (self._downloaded if can_wait else self._handed).add(audio_s, self._clock())
 
     def loop_took(self, worked_s: float, waited_s: float, elapsed_s: float) -> None:
-        """The event loop's thread worked for `worked_s` of the last `elapsed_s`, and for `waited_s` it could not."""
+        """Of the last `elapsed_s` the event loop's thread worked for `worked_s`, and waited for a core or was late for `waited_s`."""
         self._worked = _following(self._worked, worked_s, elapsed_s)
         self._waited = _following(self._waited, waited_s, elapsed_s)
 
@@ -78,7 +79,7 @@ class Forecast:
     def judge(self) -> None:
         """May somebody new come in? Raises Overloaded."""
         load, part = max((load, part) for part, load in self.loads().items())
-        if self._limits.load_percent_max < 100 and load * 100 >= self._limits.load_percent_max:
+        if self._bounds_load and load * 100 >= self._limits.load_percent_max:
             raise self._full(part)
         for name in self._turns:
             self._judge_promise(name)
@@ -105,8 +106,10 @@ class Forecast:
         """Could one more listener still be served when nobody has anything left to play? One alone is let in, for how else
         would be found out that an engine has become quicker."""
         turns = self._turns[engine]
+        if not self._bounds_load or not turns.listeners:
+            return
         promised = turns.promised(self._clock(), newcomers=1)
-        if turns.listeners and promised * 100 > self._limits.load_percent_max:
+        if promised * 100 > self._limits.load_percent_max:
             raise self._full(f"engine {engine}")
 
     def _full(self, part: str) -> Overloaded:

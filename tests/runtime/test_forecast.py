@@ -75,6 +75,16 @@ async def test_one_alone_is_let_in_however_slow_the_engine_was() -> None:
             ask()
 
 
+async def test_a_hundred_percent_bounds_nothing() -> None:
+    turns = Turns(2)
+    turns.worked(10.0, 1.0, 0.0)
+    turns.listeners = 1
+    judge = forecast({"tone": turns}, load_percent_max=100)
+    judge.loop_took(1_000.0, 1_000.0, 1_000.0)
+    judge.judge()
+    judge.judge_wait("tone")
+
+
 async def hold(turns: Turns, holders: int, seconds: float) -> None:
     async def visit() -> None:
         async with turns.turn(0.0):

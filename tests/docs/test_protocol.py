@@ -39,7 +39,7 @@ from gateway.dialects.native import (
     Subprotocol,
     Tagged,
 )
-from gateway.runtime.mux import FRAME_MS, FRAME_MS_SHARED, FRAME_MS_UNPACED
+from gateway.runtime.contexts import FRAME_MS, FRAME_MS_SHARED, FRAME_MS_UNPACED
 from gateway.runtime.receipts import RequestReceipt
 from gateway.runtime.wire import Verdict
 from gateway.telemetry.receipt import RANGES_MAX, ContextReceipt

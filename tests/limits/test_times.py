@@ -19,7 +19,7 @@ from gateway.engines.tone import ToneEngine
 from gateway.fronts.http import GOODBYE_MS_MAX, SpeechOverHttp
 from gateway.fronts.websocket import CLOSE_MS_MAX, SpeechOverWebSocket
 from gateway.guard.requests import LINGER_S
-from gateway.runtime.mux import FRESH_S
+from gateway.runtime.contexts import FRESH_S
 from gateway.runtime.wire import Verdict
 from tests.fronts.peers import HANDSHAKE, RawPeer, raw_peer
 from tests.limits.borders import after, border, is_over, now, turns, under_way
@@ -231,7 +231,7 @@ class TestWithoutAKey:
             await after(now(), LINGER_S * 1_000 + more)
             assert len(server.connections) == (1 if more < 0 else 0)
 
-    @border("runtime.mux.FRESH_S")
+    @border("runtime.contexts.FRESH_S")
     async def test_who_came_before_a_drain_may_begin(self, more: int) -> None:
         async with memory_house() as house, memory_socket(house) as socket:
             await socket.receive_until("ready")

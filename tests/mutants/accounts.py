@@ -58,8 +58,8 @@ BUGS = (
         "anybody-resumes",
         "every key may resume any session",
         "gateway/runtime/mux.py",
-        "self._principal = caller.key",
-        'self._principal = "local"',
+        "principal=caller.key,",
+        'principal="local",',
         ACCESS,
     ),
     Planted(

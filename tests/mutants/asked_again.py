@@ -59,8 +59,8 @@ BUGS = (
     Planted(
         "refused-is-running",
         "a context that was refused with its first text runs for ever",
-        "gateway/runtime/mux.py",
-        "                self._house.receipts.withdraw(self._session, context.speaker.receipt)\n",
+        "gateway/runtime/contexts.py",
+        "        self._house.receipts.withdraw(self._session, context.speaker.receipt)\n",
         "",
         RECEIPT_TESTS,
     ),

@@ -20,6 +20,7 @@ from gateway import __version__
 from gateway.accounts.clock import now_ms
 from gateway.accounts.ledger import Ledger
 from gateway.accounts.migrate import DatabaseUnusable
+from gateway.accounts.pricing import Price
 from gateway.accounts.sqlite import open_sqlite
 from gateway.accounts.store import Store
 from gateway.audio.farm import EncodeFarm
@@ -172,7 +173,10 @@ async def open_house(
 
 
 def _new_ledger(config: Config, store: Store) -> Ledger:
-    prices = {name: model.millicredits_per_char for name, model in config.models.items()}
+    prices = {
+        name: Price(model.millicredits_per_char, model.price_step_chars)
+        for name, model in config.models.items()
+    }
     return Ledger(
         store, prices if config.accounts.charge else None, config.limits.credit_block_chars
     )

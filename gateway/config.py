@@ -133,6 +133,8 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sample_rates: tuple[Annotated[int, Meta(ge=8_000, le=48_000)], ...] = RATES
     millicredits_per_char: Annotated[int, Meta(ge=0, le=1_000_000)] = 1
     """What a character costs, in thousandths of a credit."""
+    price_step_chars: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    """Characters are charged in started steps of so many."""
     http: ControlsConfig = FULL
     websocket: ControlsConfig = FULL
 

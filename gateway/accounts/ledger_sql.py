@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 
-from gateway.accounts.model import Balance, Charge, Usage
+from gateway.accounts.model import Balance, Charge, RouteSums, Sum, Usage
 from gateway.core.errors import CreditsExhausted
 
+DAY_MS = 86_400_000
 _RESERVE = """
-INSERT INTO requests (id, account, key, model, owner, begun_ms, ended_ms, chars, posted, pending)
-VALUES (?, ?, ?, ?, ?, ?, NULL, 0, 0, ?)
+INSERT INTO requests (id, account, key, model, route, owner, begun_ms, ended_ms, chars, posted, pending)
+VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 0, 0, ?)
 ON CONFLICT (id) DO UPDATE SET pending = pending + excluded.pending
 WHERE ended_ms IS NULL AND owner = excluded.owner AND account = excluded.account
 """
@@ -29,8 +31,8 @@ _END = """
 UPDATE requests SET pending = 0, ended_ms = ? WHERE id = ? AND ended_ms IS NULL
 """
 _RECORD = """
-INSERT INTO requests (id, account, key, model, owner, begun_ms, ended_ms, chars, posted, pending)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)
+INSERT INTO requests (id, account, key, model, route, owner, begun_ms, ended_ms, chars, posted, pending)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)
 """
 _ENTER = """
 INSERT INTO entries (account, kind, millicredits, request, at_ms, note) VALUES (?, ?, ?, ?, ?, ?)
@@ -38,6 +40,16 @@ INSERT INTO entries (account, kind, millicredits, request, at_ms, note) VALUES (
 _USAGE = """
 SELECT account, key, model, count(*), sum(chars), sum(posted) FROM requests
 WHERE begun_ms >= ? GROUP BY account, key, model ORDER BY account, key, model
+"""
+_SUMS = """
+SELECT route, model,
+    sum(requests) FILTER (WHERE day = :today), sum(chars) FILTER (WHERE day = :today),
+    sum(millicredits) FILTER (WHERE day = :today),
+    sum(requests) FILTER (WHERE day >= :month), sum(chars) FILTER (WHERE day >= :month),
+    sum(millicredits) FILTER (WHERE day >= :month),
+    sum(requests), sum(chars), sum(millicredits)
+FROM days WHERE account = :account AND (:key IS NULL OR key = :key)
+GROUP BY route, model ORDER BY route, model
 """
 
 
@@ -82,7 +94,7 @@ def reserve(
     amount = min(want, had.available)
     opened = database.execute(
         _RESERVE,
-        (charge.request, charge.account, charge.key, charge.model, owner, now_ms, amount),
+        (*_who(charge), owner, now_ms, amount),
     )
     if opened.rowcount != 1:
         raise ValueError(f"request {charge.request} has ended, or is another's")
@@ -94,16 +106,17 @@ def reserve(
 def post(
     database: sqlite3.Connection, request: str, owner: str, amount: int, chars: int, now_ms: int
 ) -> None:
-    """So much of what was set aside is spent, for so many characters. Raises ValueError when the request is not open or has
-    not so much."""
+    """So much of what was set aside is spent, maybe nothing, for so many characters. Raises ValueError when the request is
+    not open or has not so much."""
     try:
         row = database.execute(_POST, (amount, amount, chars, request, owner)).fetchone()
     except sqlite3.IntegrityError:
         raise ValueError(f"request {request} has less than that set aside") from None
     if row is None:
         raise ValueError(f"request {request} is not open here")
-    _move(database, row[0], pending=-amount, posted=amount)
-    database.execute(_ENTER, (row[0], "post", amount, request, now_ms, ""))
+    if amount:
+        _move(database, row[0], pending=-amount, posted=amount)
+        database.execute(_ENTER, (row[0], "post", amount, request, now_ms, ""))
 
 
 def end(database: sqlite3.Connection, request: str, now_ms: int, note: str = "") -> None:
@@ -124,9 +137,8 @@ def record(
     database: sqlite3.Connection, charge: Charge, owner: str, chars: int, begun_ms: int, now_ms: int
 ) -> None:
     """A request that was free."""
-    who = (charge.request, charge.account, charge.key, charge.model, owner)
     try:
-        database.execute(_RECORD, (*who, begun_ms, now_ms, chars))
+        database.execute(_RECORD, (*_who(charge), owner, begun_ms, now_ms, chars))
     except sqlite3.IntegrityError:
         raise ValueError(f"there is a request {charge.request} already") from None
 
@@ -152,6 +164,24 @@ def recover(
 def usage(database: sqlite3.Connection, since_ms: int) -> list[Usage]:
     """What was spoken by requests that began no earlier, by account, key and model."""
     return [Usage(*row) for row in database.execute(_USAGE, (since_ms,))]
+
+
+def sums(
+    database: sqlite3.Connection, account: str, key: str | None, now_ms: int
+) -> list[RouteSums]:
+    """What an account had spoken, or one key of it, by route and model."""
+    today = now_ms // DAY_MS
+    month = today + 1 - datetime.fromtimestamp(now_ms / 1_000, UTC).day
+    asked = {"account": account, "key": key, "today": today, "month": month}
+    rows = database.execute(_SUMS, asked)
+    return [
+        RouteSums(route, model, *(Sum(*(each or 0 for each in n[at : at + 3])) for at in (0, 3, 6)))
+        for route, model, *n in rows
+    ]
+
+
+def _who(charge: Charge) -> tuple[str, ...]:
+    return charge.request, charge.account, charge.key, charge.model, charge.route
 
 
 def _move(database: sqlite3.Connection, account: str, *, pending: int = 0, posted: int = 0) -> None:

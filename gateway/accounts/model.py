@@ -64,12 +64,14 @@ class Balance(msgspec.Struct, frozen=True):
 
 
 class Charge(msgspec.Struct, frozen=True):
-    """Whom a request is charged to. `request` is the server's own id of it, which no other one ever has."""
+    """Whom a request is charged to. `request` is the server's own id of it, which no other one ever has; `route` says by
+    which way it came, in words of ours."""
 
     request: str
     account: str
     key: str
     model: str
+    route: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -81,3 +83,28 @@ class Usage(msgspec.Struct, frozen=True):
     requests: int
     chars: int
     millicredits: int
+
+
+class Sum(msgspec.Struct, frozen=True):
+    """What was spoken in some time."""
+
+    requests: int = 0
+    chars: int = 0
+    millicredits: int = 0
+
+    def __add__(self, other: Sum) -> Sum:
+        return Sum(
+            self.requests + other.requests,
+            self.chars + other.chars,
+            self.millicredits + other.millicredits,
+        )
+
+
+class RouteSums(msgspec.Struct, frozen=True):
+    """What came by a route for a model: today, this month and ever. Days and months are those of UTC."""
+
+    route: str
+    model: str
+    today: Sum
+    month: Sum
+    total: Sum

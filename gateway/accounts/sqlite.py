@@ -12,7 +12,16 @@ from typing import Any
 from gateway.accounts import ledger_sql as sql
 from gateway.accounts.lease import Lease
 from gateway.accounts.migrate import DatabaseUnusable, migrate
-from gateway.accounts.model import Balance, Charge, KeptKey, KeptToken, Key, Scope, Usage
+from gateway.accounts.model import (
+    Balance,
+    Charge,
+    KeptKey,
+    KeptToken,
+    Key,
+    RouteSums,
+    Scope,
+    Usage,
+)
 from gateway.accounts.threads import DatabaseThread, connect
 from gateway.core.errors import AccountsUnavailable, RateLimited
 
@@ -166,6 +175,9 @@ class SqliteStore:
 
     async def usage(self, since_ms: int) -> list[Usage]:
         return await self._reads.ask(lambda database: sql.usage(database, since_ms))
+
+    async def sums(self, account: str, key: str | None, now_ms: int) -> list[RouteSums]:
+        return await self._reads.ask(lambda database: sql.sums(database, account, key, now_ms))
 
 
 def _key(row: tuple[Any, ...]) -> Key:

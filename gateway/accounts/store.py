@@ -9,7 +9,15 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from gateway.accounts.model import Balance, Charge, KeptKey, KeptToken, Key, Usage
+from gateway.accounts.model import (
+    Balance,
+    Charge,
+    KeptKey,
+    KeptToken,
+    Key,
+    RouteSums,
+    Usage,
+)
 
 
 class Store(Protocol):
@@ -71,7 +79,7 @@ class Store(Protocol):
         ...
 
     def post(self, request: str, amount: int, chars: int, now_ms: int) -> asyncio.Future[None]:
-        """So much (1 or more) of what was set aside is spent, for so many characters. Raises ValueError when this process
+        """So much of what was set aside is spent, maybe nothing, for so many characters. Raises ValueError when this process
         has no such request open, or not so much set aside."""
         ...
 
@@ -91,4 +99,9 @@ class Store(Protocol):
 
     async def usage(self, since_ms: int) -> list[Usage]:
         """What was spoken by requests that began no earlier, by account, key and model."""
+        ...
+
+    async def sums(self, account: str, key: str | None, now_ms: int) -> list[RouteSums]:
+        """What an account had spoken, or one key of it, by route and model, in this order. A request is of the day on which
+        it began. How long it takes does not depend on how many requests there were."""
         ...

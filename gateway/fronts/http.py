@@ -220,7 +220,9 @@ class SpeechOverHttp:
         house.open_context(caller, settings.engine)
         # What was paid for before is not paid for again.
         paid = 0 if answer.claim is None else answer.claim.known.paid_chars
-        answer.meter = house.new_meter(answer.request_id, caller, len(asked.text), paid)
+        answer.meter = house.new_meter(
+            answer.request_id, caller, len(asked.text), paid, route=ROUTE
+        )
         try:
             async with asyncio.TaskGroup() as tasks:
                 wake = Wake()

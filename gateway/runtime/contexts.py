@@ -107,7 +107,9 @@ class Contexts:
             id=id,
             owner=self._owner,
             name=name,
-            meter=self._house.new_meter(f"{self._session}.{self._begun}", self._caller),
+            meter=self._house.new_meter(
+                f"{self._session}.{self._begun}", self._caller, route=route
+            ),
         )
         self._house.receipts.begin(self._session, self._caller.key, route, speaker.receipt)
         ring = Ring(name, limits.resume_ring_bytes, self._house.lobby.rings)

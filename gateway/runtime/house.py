@@ -153,8 +153,17 @@ class House:
         )
 
     def new_meter(
-        self, request: str, caller: Caller, chars: int | None = None, paid_chars: int = 0
+        self,
+        request: str,
+        caller: Caller,
+        chars: int | None = None,
+        paid_chars: int = 0,
+        *,
+        route: str,
     ) -> Meter | None:
         """What a context costs this caller; None = nothing. `request` is an id that no other context ever has, `chars` all
-        its text, if that is known, of which the first `paid_chars` were paid for before."""
-        return None if self.ledger is None else self.ledger.open(request, caller, chars, paid_chars)
+        its text, if that is known, of which the first `paid_chars` were paid for before. `route` is what its usage is
+        counted under: `Route`, or the path of a vendor's."""
+        if self.ledger is None:
+            return None
+        return self.ledger.open(request, caller, chars, paid_chars, route)

@@ -230,6 +230,9 @@ class LedgerMachine(RuleBasedStateMachine):
         row = self._row("SELECT granted, posted, pending FROM balances")
         assert row == ((granted, posted, pending) if granted else ())
         assert granted == self.granted
+        counted = "SELECT coalesce(sum(requests), 0), coalesce(sum(millicredits), 0) FROM days"
+        known = self._row("SELECT count(*), coalesce(sum(posted), 0) FROM requests")
+        assert self._row(counted) == known
         assert 0 <= posted + pending <= granted
 
 

@@ -9,12 +9,15 @@ import pytest
 
 from gateway.accounts.caller import Caller
 from gateway.accounts.ledger import Ledger, Meter
+from gateway.accounts.model import Charge
+from gateway.accounts.pricing import Price
 from gateway.accounts.sqlite import SqliteStore, open_sqlite
 from tests.limits.borders import border
 
 NOW = 1_700_000_000_000
 BLOCK = 100
 PRICE = 2
+PER_CHAR = Price(PRICE)
 
 
 @pytest.fixture
@@ -25,9 +28,11 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.aclose()
 
 
-def meter(store: SqliteStore, chars: int | None = None) -> Meter:
-    ledger = Ledger(store, {"espeak": PRICE}, BLOCK)
-    return ledger.open("req_1", Caller("k", "acme", ()), chars)
+def meter(
+    store: SqliteStore, chars: int | None = None, *, paid: int = 0, price: Price = PER_CHAR
+) -> Meter:
+    ledger = Ledger(store, {"espeak": price}, BLOCK)
+    return ledger.open("req_1", Caller("k", "acme", ()), chars, paid, "http")
 
 
 async def cover(meter: Meter, segment: int, chars: int) -> bool:
@@ -106,3 +111,103 @@ async def test_a_piece_that_nobody_waits_for_any_more_costs_nothing(store: Sqlit
     gone.cancel()
     assert await pending(store) == BLOCK * PRICE
     assert counting.cover(2, BLOCK, "espeak") is None
+
+
+async def test_nor_what_would_still_be_covered(store: SqliteStore) -> None:
+    counting = meter(store)
+    assert await cover(counting, 1, 480)
+    assert not await cover(counting, 2, 21)
+    counting.abandoned(1)
+    assert not await cover(counting, 3, 1)
+
+
+def make(counting: Meter, *segments: int) -> None:
+    for segment in segments:
+        counting.finished(segment)
+        counting.abandoned(segment)
+
+
+async def spent(store: SqliteStore) -> tuple[int, int]:
+    """Characters and thousandths, in the books."""
+    await pending(store)
+    (sums,) = await store.sums("acme", "k", NOW)
+    return sums.total.chars, sums.total.millicredits
+
+
+async def test_what_was_spent_is_known_here_as_in_the_books(store: SqliteStore) -> None:
+    counting = meter(store)
+    assert [await cover(counting, number, 30) for number in range(3)] == [True] * 3
+    assert counting.millicredits == 0
+    make(counting, 0, 2)
+    assert counting.millicredits == 60 * PRICE
+    counting.abandoned(1)
+    counting.close()
+    assert await spent(store) == (60, 60 * PRICE)
+    assert (await store.balance("acme")).available == 1_000 - 60 * PRICE
+
+
+STEPS = Price(1, step_chars=300)
+
+
+@pytest.mark.parametrize(
+    ("made", "millicredits"), [((), 0), ((0,), 300), ((1,), 300), ((0, 1), 300), ((0, 1, 2), 600)]
+)
+async def test_steps_are_begun_once_whatever_was_made_of_them(
+    store: SqliteStore, made: tuple[int, ...], millicredits: int
+) -> None:
+    counting = meter(store, 900, price=STEPS)
+    assert [await cover(counting, number, 150) for number in range(3)] == [True] * 3
+    make(counting, *made)
+    counting.close()
+    assert counting.millicredits == millicredits
+    assert await pending(store) == 0
+    if made:
+        assert await spent(store) == (150 * len(made), millicredits)
+
+
+async def test_a_step_that_was_begun_is_paid_though_the_next_one_cannot_be(
+    store: SqliteStore,
+) -> None:
+    counting = meter(store, 2_000, price=Price(1, step_chars=600))
+    assert await cover(counting, 1, 500)
+    assert not await cover(counting, 2, 101)
+    make(counting, 1)
+    counting.close()
+    assert await spent(store) == (500, 600)
+
+
+@pytest.mark.parametrize(
+    ("paid", "millicredits"), [(0, 600), (200, 300), (300, 300), (301, 0), (600, 0)]
+)
+async def test_what_was_paid_before_is_made_again_for_nothing_and_counted(
+    store: SqliteStore, paid: int, millicredits: int
+) -> None:
+    counting = meter(store, 600, paid=paid, price=STEPS)
+    assert [await cover(counting, number, 150) for number in range(4)] == [True] * 4
+    make(counting, 0, 1, 2, 3)
+    counting.close()
+    assert counting.millicredits == millicredits
+    assert await spent(store) == (600, millicredits)
+
+
+async def test_what_is_made_for_nothing_is_counted_though_the_rest_is_refused(
+    store: SqliteStore,
+) -> None:
+    counting = meter(store, 2_000, paid=100)
+    assert await cover(counting, 1, 100)
+    make(counting, 1)
+    assert not await cover(counting, 2, 1_000)
+    counting.close()
+    assert await spent(store) == (100, 0)
+
+
+async def test_a_text_can_be_quoted_and_accounts_asked_for(store: SqliteStore) -> None:
+    ledger = Ledger(store, {"espeak": STEPS}, BLOCK)
+    asker = Caller("k", "acme", ())
+    assert [ledger.quote("espeak", chars) for chars in (300, 301)] == [300, 600]
+    assert Ledger(store, None, BLOCK).quote("espeak", 301) == 0
+    assert (await ledger.balance(asker)).available == 1_000
+    for number, key in enumerate(("k", "k", "other")):
+        await store.record(Charge(f"req_{number}", "acme", key, "espeak", "http"), 7, NOW, NOW)
+    sums = [await ledger.usage(asker, of_account=whole) for whole in (False, True)]
+    assert [each.total.requests for (each,) in sums] == [2, 3]

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.accounts import threads
 from gateway.accounts.migrate import DatabaseUnusable, migrate, steps
-from gateway.accounts.model import KeptKey, Key
+from gateway.accounts.model import KeptKey, Key, Sum
 from gateway.accounts.sqlite import open_sqlite
 from gateway.accounts.threads import DatabaseThread, connect
 from gateway.core.errors import AccountsUnavailable
@@ -27,6 +27,7 @@ EXAMPLES = {
         "INSERT INTO requests VALUES ('r', 'acme', 'k', 'espeak', 'o', 1, NULL, 3, 3, 2)",
         "INSERT INTO entries VALUES (1, 'acme', 'grant', 10, NULL, 1, '')",
     ),
+    3: (),
 }
 """What a database of each version may hold, in that version's own words."""
 
@@ -60,6 +61,9 @@ async def test_every_old_version_becomes_the_newest(version: int, tmp_path: Path
     new.close()
     store = await open_sqlite(tmp_path / "old.db")
     assert len(await store.list_keys()) == (version > 0)
+    assert [each.total for each in await store.sums("acme", "k", 1)] == [Sum(1, 3, 3)] * (
+        version > 1
+    )
     await store.aclose()
 
 

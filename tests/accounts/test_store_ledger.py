@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from gateway.accounts.model import Balance, Charge, Usage
+from gateway.accounts.model import Balance, Charge, RouteSums, Sum, Usage
 from gateway.accounts.store import Store
 from gateway.core.errors import CreditsExhausted
 from tests.accounts.stores import STORES, OpenStore
@@ -109,6 +110,49 @@ async def test_what_is_free_is_only_counted(open_store: OpenStore, tmp_path: Pat
         await store.record(Charge("req_2", "acme", "k1", "espeak"), 30, NOW, NOW + 5)
         assert await store.usage(NOW) == [Usage("acme", "k1", "espeak", 2, 150, 0)]
         assert await store.balances() == []
+
+
+def at(day: str) -> int:
+    return int(datetime.fromisoformat(f"{day}+00:00").timestamp() * 1_000)
+
+
+async def test_sums_are_of_days_routes_and_models(open_store: OpenStore, tmp_path: Path) -> None:
+    now = at("2026-03-05T10:00:00")
+    async with open_store(tmp_path) as store:
+        for number, (day, key, route) in enumerate(
+            [
+                ("2026-03-05T00:00:00", "k1", "http"),
+                ("2026-03-04T23:59:59.999", "k1", "http"),
+                ("2026-03-01T00:00:00", "k1", "websocket"),
+                ("2026-02-28T23:59:59.999", "k1", "http"),
+                ("2026-03-05T09:00:00", "k2", "http"),
+            ]
+        ):
+            charge = Charge(f"req_{number}", "acme", key, "espeak", route)
+            await store.record(charge, 10**number, at(day), now)
+        await store.record(Charge("req_o", "other", "k1", "espeak", "http"), 7, now, now)
+        assert await store.sums("acme", "k1", now) == [
+            RouteSums("http", "espeak", Sum(1, 1), Sum(2, 11), Sum(3, 1_011)),
+            RouteSums("websocket", "espeak", Sum(), Sum(1, 100), Sum(1, 100)),
+        ]
+        of_all, _ = await store.sums("acme", None, now)
+        assert of_all.today == Sum(2, 10_001)
+        assert await store.sums("acme", "k3", now) == await store.sums("nobody", None, now) == []
+
+
+async def test_sums_follow_what_is_posted(open_store: OpenStore, tmp_path: Path) -> None:
+    """To the day on which the request began, however late."""
+    begun, now = at("2026-03-05T23:59:59"), at("2026-03-06T00:00:01")
+    async with open_store(tmp_path) as store:
+        await store.grant("acme", 1_000, "", begun)
+        await store.reserve(CHARGE, 10, 400, begun)
+        await store.post("req_1", 30, 20, now)
+        await store.post("req_1", 0, 5, now)
+        await store.reserve(CHARGE, 10, 10, now)
+        await store.end("req_1", now)
+        (sums,) = await store.sums("acme", "k1", now)
+        assert (sums.today, sums.month, sums.total) == (Sum(), *[Sum(1, 25, 30)] * 2)
+        assert await balance(store) == (970, 30, 0)
 
 
 async def test_what_is_not_awaited_is_done_in_order(open_store: OpenStore, tmp_path: Path) -> None:

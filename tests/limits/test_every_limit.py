@@ -94,6 +94,7 @@ NO_BOUNDS = (
     *(
         "accounts.credentials.*",
         "accounts.gate.USE_NOTED_MS",
+        "accounts.ledger_sql.DAY_MS",
         "accounts.quotas.*_S",
         "app.RECOVER_S",
     ),

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +24,11 @@ from gateway.accounts.pricing import Price
 from gateway.accounts.sqlite import open_sqlite
 from gateway.accounts.store import Store
 from gateway.audio.farm import EncodeFarm
-from gateway.config import Config, ConfigError, ControlsConfig, ModelConfig
+from gateway.catalogs import VendorConfig, VendorModelConfig, build_vendor, read_vendor
+from gateway.config import Config, ConfigError, ModelConfig, controls_of
 from gateway.core.cleanup import Cleaner
 from gateway.core.errors import AccountsUnavailable
-from gateway.core.params import Catalog, Controls, Model, Range
+from gateway.core.params import Catalog, Model
 from gateway.core.vocabulary import Cleanup
 from gateway.engines.base import Engine, EngineInfo
 from gateway.engines.espeak import EspeakEngine
@@ -63,6 +64,14 @@ log = logging.getLogger("gateway.accounts")
 
 if TYPE_CHECKING:
     from gateway.telemetry.tracing import Tracing
+
+
+def read_vendors(config: Config) -> dict[str, VendorConfig]:
+    """The catalogs of the dialects that are enabled. Raises ConfigError."""
+    return {
+        name: read_vendor(name, dialect.catalog)
+        for name, dialect in config.dialects.enabled().items()
+    }
 
 
 def build_engines(config: Config) -> dict[str, Engine]:
@@ -119,16 +128,9 @@ def _model(name: str, model: ModelConfig, info: EngineInfo) -> Model:
         sample_rates=model.sample_rates,
         voices=voices,
         default_voice=default,
-        controls={route: _controls(controls) for route, controls in model.controls().items()},
+        controls={route: controls_of(controls) for route, controls in model.controls().items()},
         variants=info.variants,
     )
-
-
-def _controls(config: ControlsConfig) -> Controls:
-    def range_(bounds: tuple[float, float] | None) -> Range | None:
-        return None if bounds is None else Range(*bounds)
-
-    return Controls(range_(config.speed), range_(config.pitch), range_(config.volume))
 
 
 @asynccontextmanager
@@ -144,6 +146,7 @@ async def open_house(
     `clock` is what durations are measured with; it runs as the loop's does, but need not be the same.
     """
     async with AsyncExitStack() as stack:
+        vendors = read_vendors(config)
         engines = build_engines(config)
         for engine in engines.values():
             stack.push_async_callback(engine.aclose)
@@ -158,8 +161,13 @@ async def open_house(
         stack.push_async_callback(farm.aclose)
         turns = new_turns(engines, by_arrival=by_arrival)
         forecast = Forecast(config.limits, turns, farm, asyncio.get_running_loop().time)
+        catalog = build_catalog(config, engines)
+        infos = {name: engine.info for name, engine in engines.items()}
         yield House(
-            catalog=build_catalog(config, engines),
+            catalog=catalog,
+            vendors={
+                name: build_vendor(vendor, catalog, infos) for name, vendor in vendors.items()
+            },
             engines=engines,
             farm=farm,
             limits=config.limits,
@@ -168,15 +176,22 @@ async def open_house(
             clock=clock,
             store=store,
             tracing=tracing,
-            ledger=None if store is None else _new_ledger(config, store),
+            ledger=None if store is None else _new_ledger(config, vendors, store),
         )
 
 
-def _new_ledger(config: Config, store: Store) -> Ledger:
-    prices = {
-        name: Price(model.millicredits_per_char, model.price_step_chars)
-        for name, model in config.models.items()
-    }
+def _new_ledger(config: Config, vendors: Mapping[str, VendorConfig], store: Store) -> Ledger:
+    """Raises ConfigError where two catalogs have a model of the same name, as only one price can belong to it."""
+    prices: dict[str, Price] = {}
+    catalogs: list[Mapping[str, ModelConfig | VendorModelConfig]] = [config.models]
+    catalogs += [vendor.models for vendor in vendors.values()]
+    for models in catalogs:
+        if both := prices.keys() & models.keys():
+            raise ConfigError(f"models: two catalogs have {', '.join(sorted(both))}")
+        prices |= {
+            name: Price(model.millicredits_per_char, model.price_step_chars)
+            for name, model in models.items()
+        }
     return Ledger(
         store, prices if config.accounts.charge else None, config.limits.credit_block_chars
     )

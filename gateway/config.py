@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.core.limits import Limits
+from gateway.core.params import Controls, Range
 from gateway.core.vocabulary import Route
 from gateway.fronts.origins import ANY, read_origin
 from gateway.fronts.proxies import is_loopback, read_networks
@@ -121,6 +122,15 @@ FULL = ControlsConfig(speed=(0.5, 4.0), pitch=(-9.0, 9.0), volume=(0.0, 2.0))
 """What espeak-ng can do; beyond that it would take the limit without a word."""
 
 
+def controls_of(config: ControlsConfig) -> Controls:
+    """The same as the core knows it."""
+
+    def range_(bounds: tuple[float, float] | None) -> Range | None:
+        return None if bounds is None else Range(*bounds)
+
+    return Controls(range_(config.speed), range_(config.pitch), range_(config.volume))
+
+
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A name that callers use for an engine with capabilities."""
 
@@ -143,6 +153,30 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {Route.HTTP: self.http, Route.WEBSOCKET: self.websocket}
 
 
+class DialectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A vendor's protocol."""
+
+    enabled: bool = True
+    """Whether its routes are there."""
+    catalog: str = ""
+    """TOML file with its models and voices; empty = the one of the gateway."""
+    unsupported: Literal["ignore", "refuse"] = "ignore"
+    """What becomes of a control that the model has not on the route: left out and named in the answer, or an error."""
+
+
+class DialectsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The protocols of other systems, whose clients change the host and nothing else."""
+
+    yourvoic: DialectConfig = DialectConfig()
+    gistmag: DialectConfig = DialectConfig()
+    sarvam: DialectConfig = DialectConfig()
+
+    def enabled(self) -> dict[str, DialectConfig]:
+        """Those that are there, by name."""
+        all_ = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: dialect for name, dialect in all_.items() if dialect.enabled}
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything. The first model of the file is no better than the others: `default_model` names the default."""
 
@@ -152,6 +186,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tracing: TracingConfig = TracingConfig()
     audio: AudioConfig = AudioConfig()
     engines: EnginesConfig = EnginesConfig()
+    dialects: DialectsConfig = DialectsConfig()
     default_model: str = "espeak"
     models: dict[str, ModelConfig] = msgspec.field(
         default_factory=lambda: {

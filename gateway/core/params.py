@@ -67,14 +67,26 @@ class Parameters(msgspec.Struct, frozen=True):
 # --- what exists -----------------------------------------------------------------------------------------------------
 
 
+class Spoken(msgspec.Struct, frozen=True):
+    """An engine's voice with a language that it speaks, which decides how text is cut and read."""
+
+    voice: str
+    language: str
+
+
 class Voice(msgspec.Struct, frozen=True):
-    """A voice that an engine offers. `id` is what callers say; languages are BCP 47 codes, lower case."""
+    """A voice that an engine offers. `id` is what callers say; languages are BCP 47 codes, lower case.
+
+    `spoken` is for names that several voices share, one for each language, in lower case, as callers write it; without it the
+    engine has a voice by this `id`.
+    """
 
     id: str
     name: str
     language: str
     languages: tuple[str, ...] = ()
     gender: str | None = None
+    spoken: Mapping[str, Spoken] = {}
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -96,7 +108,7 @@ class Model(msgspec.Struct, frozen=True):
     """A name that callers use for an engine with its voices and capabilities.
 
     `engine_rate` is the engine's own sample rate in Hz, `sample_rates` those it may be resampled to; `variants` are
-    voice modifiers that may follow any voice as `voice+variant`.
+    voice modifiers that may follow any voice as `voice+variant`; `delivery` is how its speech comes unless the caller says it.
     """
 
     id: str
@@ -108,6 +120,7 @@ class Model(msgspec.Struct, frozen=True):
     default_voice: str
     controls: Mapping[Route, Controls]
     variants: frozenset[str] = frozenset()
+    delivery: Delivery = Delivery.NATIVE
 
 
 class Catalog(msgspec.Struct, frozen=True):

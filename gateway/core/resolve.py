@@ -28,7 +28,7 @@ from gateway.core.params import (
     Settings,
     Voice,
 )
-from gateway.core.vocabulary import Cleanup, Delivery, Preset
+from gateway.core.vocabulary import Cleanup, Preset
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -79,9 +79,27 @@ def resolve(asked: Parameters, catalog: Catalog, defaults: Defaults) -> Settings
         cleanup=_given(asked.cleanup, Cleanup.OFF),
         code_notice=_given(asked.code_notice, False),
         timestamps=_given(asked.timestamps, defaults.timestamps),
-        delivery=_given(asked.delivery, Delivery.NATIVE),
+        delivery=_given(asked.delivery, model.delivery),
         lead_ms=_given(asked.lead_ms, defaults.lead_ms),
     )
+
+
+def without_unsupported(
+    asked: Parameters, catalog: Catalog, defaults: Defaults
+) -> tuple[Parameters, tuple[str, ...]]:
+    """What is left of a request when the controls are taken away that its model has not on this route, and their names: for
+    dialects whose vendors ignore these. An unknown model has lost none."""
+    name = _given(asked.model, catalog.default_model)
+    model = catalog.models.get(name)
+    if model is None:
+        return asked, ()
+    controls = model.controls.get(defaults.route, Controls())
+    ignored = tuple(
+        control
+        for control in NEUTRAL
+        if getattr(asked, control) is not UNSET and getattr(controls, control) is None
+    )
+    return msgspec.structs.replace(asked, **dict.fromkeys(ignored, UNSET)), ignored
 
 
 def segmentation(asked: BufferingRequest) -> Segmentation:
@@ -144,17 +162,36 @@ def _voice_and_language(asked: Parameters, model: Model) -> tuple[str, str]:
                 field="voice",
                 allowed=_near(variant, model.variants),
             )
+        if voice.spoken:
+            return _spoken(voice, language or voice.language.lower())
         return f"{base}{plus}{variant}", language or voice.language
+    default = model.voices[model.default_voice]
     if language is None:
-        return model.default_voice, model.voices[model.default_voice].language
+        return _spoken(default, default.language.lower())
     for spoken in (language, language.partition("-")[0]):
         for voice in _default_first(model):
+            if spoken in voice.spoken:
+                return _spoken(voice, spoken)
             if spoken == voice.language or spoken in voice.languages:
                 return voice.id, language
     raise Unsupported(
         f"model {model.id!r} speaks no {language!r}",
         field="language",
         allowed=_near(language, {voice.language for voice in model.voices.values()}),
+    )
+
+
+def _spoken(voice: Voice, language: str) -> tuple[str, str]:
+    """The engine's voice that speaks this language under the name, and the language that it takes it for."""
+    if not voice.spoken:
+        return voice.id, language
+    for code in (language, language.partition("-")[0]):
+        if found := voice.spoken.get(code):
+            return found.voice, found.language
+    raise Unsupported(
+        f"voice {voice.name!r} speaks no {language!r}",
+        field="language",
+        allowed=_near(language, voice.spoken),
     )
 
 

@@ -33,9 +33,11 @@ class Container(StrEnum):
 
 
 class Route(StrEnum):
-    """The protocol a context came in by. Capabilities are declared per route."""
+    """The protocol a context came in by. Capabilities are declared per route; some vendors' models can do more when the whole
+    file is waited for, which `HTTP_FILE` stands for."""
 
     HTTP = "http"
+    HTTP_FILE = "http_file"
     WEBSOCKET = "websocket"
 
 

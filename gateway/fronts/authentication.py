@@ -6,7 +6,7 @@ among its subprotocols as `token.<token>`, or in the query. A key is never taken
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qs
 
 from starlette.types import Scope
@@ -22,8 +22,11 @@ QUERY = "token"
 _BEARER = "bearer "
 
 
-async def authenticate(house: House, scope: Scope, needs: Use) -> Caller:
-    """The caller of a request or handshake, which is one more of his. Raises Unauthorized, Forbidden, RateLimited or
+async def authenticate(
+    house: House, scope: Scope, needs: Use, shown: Iterable[str] | None = None
+) -> Caller:
+    """The caller of a request or handshake, which is one more of his. `shown` is every key or token that it shows, where these
+    are in other places than ours; going through them may raise Unauthorized. Raises Unauthorized, Forbidden, RateLimited or
     AccountsUnavailable."""
     gate, quotas = house.gate, house.quotas
     if gate.is_open:
@@ -32,7 +35,7 @@ async def authenticate(house: House, scope: Scope, needs: Use) -> Caller:
     address = str(client[0]) if client else ""
     quotas.judge_address(address)
     try:
-        caller = await gate.admit(_only(set(_shown(scope))), needs)
+        caller = await gate.admit(_only(set(_shown(scope) if shown is None else shown)), needs)
     except Unauthorized:
         quotas.mistake(address)
         raise

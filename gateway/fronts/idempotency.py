@@ -9,9 +9,7 @@ import msgspec
 from starlette.types import Scope
 
 from gateway.core.errors import InvalidValue
-from gateway.core.params import Settings
-from gateway.dialects.base import SpeechRequest
-from gateway.dialects.lines import LineForm
+from gateway.dialects.http import Agreed
 
 KEY_CHARS_MAX = 255
 KEY = "[!-~]+"
@@ -33,9 +31,9 @@ def idempotency_key(scope: Scope) -> str | None:
     return key
 
 
-def fingerprint(asked: SpeechRequest, settings: Settings, form: LineForm | None) -> bytes:
+def fingerprint(agreed: Agreed) -> bytes:
     """Equal for requests that ask for the same speech in the same form, however much of it their clients have."""
-    what = hashlib.sha256(msgspec.json.encode((settings, form, asked.whole)))
+    what = hashlib.sha256(msgspec.json.encode((agreed.settings, agreed.form, agreed.whole)))
     # A lone surrogate is a character as good as any here.
-    what.update(asked.text.encode("utf-8", "surrogatepass"))
+    what.update(agreed.text.encode("utf-8", "surrogatepass"))
     return what.digest()

@@ -34,12 +34,15 @@ def new_request_id() -> str:
 
 def headers(request_id: str, media_type: str, more: Iterable[tuple[str, str]] = ()) -> Headers:
     """The headers of an answer. What a header cannot carry, in names that callers made up, becomes a question mark."""
-    return [
-        (b"content-type", media_type.encode()),
-        (b"x-request-id", request_id.encode()),
-        *EVERY_ANSWER,
-        *((name.encode(), _NOT_FOR_HEADERS.sub("?", value).encode()) for name, value in more),
-    ]
+    return said_headers(request_id, [("content-type", media_type), *more])
+
+
+def said_headers(request_id: str, said: Iterable[tuple[str, str]]) -> Headers:
+    """The same where a dialect says all of it: one that every answer has gives way to one of its name."""
+    own = [(name.encode(), _NOT_FOR_HEADERS.sub("?", value).encode()) for name, value in said]
+    names = {name for name, _ in own}
+    usual: Headers = [(b"x-request-id", request_id.encode()), *EVERY_ANSWER]
+    return [*own, *(header for header in usual if header[0] not in names)]
 
 
 def owner_of(scope: Scope, caller: Caller) -> str:
@@ -51,8 +54,13 @@ def owner_of(scope: Scope, caller: Caller) -> str:
 
 
 def error_headers(problem: Problem, request_id: str) -> Headers:
-    """The headers of an error in JSON, with Retry-After (seconds, rounded up: RFC 9110 §10.2.3) where it helps, and
-    with Allow where the method was wrong, which must have it (§15.5.6), as WWW-Authenticate must be where a key is missing
+    """The headers of an error in JSON."""
+    return headers(request_id, "application/json", error_details(problem))
+
+
+def error_details(problem: Problem) -> list[tuple[str, str]]:
+    """What the headers of an error tell, whatever its body: Retry-After (seconds, rounded up: RFC 9110 §10.2.3) where it helps,
+    Allow where the method was wrong, which must have it (§15.5.6), as WWW-Authenticate must be where a key is missing
     (§15.5.2). Who goes away lets go of the connection, too."""
     more = []
     if problem.code == MethodNotAllowed.code and problem.allowed is not None:
@@ -63,7 +71,7 @@ def error_headers(problem: Problem, request_id: str) -> Headers:
         more.append(("connection", "close"))
     if problem.retry_after_ms is not None:
         more.append(("retry-after", str(math.ceil(problem.retry_after_ms / 1_000))))
-    return headers(request_id, "application/json", more)
+    return more
 
 
 async def send_json(

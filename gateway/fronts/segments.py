@@ -16,8 +16,8 @@ from gateway.core.resolve import resolve
 from gateway.core.vocabulary import CutKind, CutReason
 from gateway.dialects.native import decode_request
 from gateway.fronts.authentication import authenticate
-from gateway.fronts.http import read_body
 from gateway.fronts.reply import headers, new_request_id, send_json
+from gateway.fronts.requests import read_body
 from gateway.fronts.system import send_problem
 from gateway.runtime.house import House
 from gateway.runtime.speaker import SLICE_CHARS

@@ -48,6 +48,8 @@ class House:
     admission: Admission
     turns: Mapping[str, Turns]
     """Places at the engines."""
+    vendors: Mapping[str, Catalog] = field(default_factory=dict)
+    """What the dialects of vendors offer, by the dialect's name."""
     clock: Callable[[], float] = field(default_factory=_loop_clock)
     """Seconds for what is measured. uvloop's own clock knows whole milliseconds only."""
     metrics: Metrics = field(default_factory=Metrics)

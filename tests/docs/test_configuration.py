@@ -38,7 +38,15 @@ def written(heading: str) -> list[Row]:
 def test_every_key_is_described_as_it_is() -> None:
     described = {
         row["key"]: row
-        for heading in ("server", "limits", "accounts", "tracing", "audio and engines", "models")
+        for heading in (
+            "server",
+            "limits",
+            "accounts",
+            "tracing",
+            "audio and engines",
+            "dialects",
+            "models",
+        )
         for row in written(heading)
     }
     expected = {row["key"]: row for row in keys(Config())}

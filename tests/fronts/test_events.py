@@ -252,7 +252,12 @@ class TestKeepAlive:
             sent.append((clock(), msgspec.convert(message.get("body", b""), bytes)))
 
         async with memory_house(engine, keep_alive_ms=1_000) as house:
-            scope = {"type": "http", "method": "POST", "headers": [(b"accept", form.encode())]}
+            scope = {
+                "type": "http",
+                "method": "POST",
+                "path": "/v1/speech",
+                "headers": [(b"accept", form.encode())],
+            }
             await SpeechOverHttp(house)(scope, receive, send)
         assert messages(form, b"".join(body for _, body in sent))[-1]["type"] == "ended"
         return [at for at, body in sent if body.startswith(b":")]

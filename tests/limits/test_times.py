@@ -16,7 +16,8 @@ from starlette.types import ASGIApp
 
 from gateway.engines.chaos import ChaosEngine, Delay
 from gateway.engines.tone import ToneEngine
-from gateway.fronts.http import GOODBYE_MS_MAX, SpeechOverHttp
+from gateway.fronts.answer import GOODBYE_MS_MAX
+from gateway.fronts.http import SpeechOverHttp
 from gateway.fronts.websocket import CLOSE_MS_MAX, SpeechOverWebSocket
 from gateway.guard.requests import LINGER_S
 from gateway.runtime.contexts import FRESH_S
@@ -249,7 +250,7 @@ class TestWithoutAKey:
             await after(now(), 1_000 + CLOSE_MS_MAX + more)
             assert serving.done() == (more >= 0)
 
-    @border("fronts.http.GOODBYE_MS_MAX")
+    @border("fronts.answer.GOODBYE_MS_MAX")
     async def test_a_late_error_may_take(self, more: int) -> None:
         """In a body of events; the server's time is over while the peer takes nothing."""
         engine = ChaosEngine(ToneEngine(), {"slow": [Delay(delay_ms=600_000)]})
@@ -274,7 +275,12 @@ async def asked(
 ) -> None:
     """A request; `sent` has the bodies of what was sent for it. By `takes` messages the client has taken its last."""
     body = msgspec.json.encode({"text": text, **PCM})
-    scope = {"type": "http", "method": "POST", "headers": [(b"accept", accept)]}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/speech",
+        "headers": [(b"accept", accept)],
+    }
     await _serve(app, scope, [{"type": "http.request", "body": body}], takes, sent)
 
 

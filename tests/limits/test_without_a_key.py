@@ -13,11 +13,11 @@ from gateway.audio.farm import EncodeFarm
 from gateway.core.cleanup import HELD_CHARS_MAX, Cleaner
 from gateway.core.errors import NotAcceptable, Overloaded
 from gateway.core.vocabulary import Cleanup
+from gateway.dialects.accept import RANGES_MAX, choose
 from gateway.dialects.wire import UNKNOWN_FIELD_CHARS_MAX, UNKNOWN_FIELDS_NAMED_MAX
 from gateway.engines.espeak import TEXT_CHARS_MAX
 from gateway.engines.frames import AUDIO, FRAME_BYTES_MAX, HEADER, BrokenFrame, take_frames
 from gateway.engines.plain_text import CALL_CHARS_MAX, split_calls
-from gateway.fronts.accept import RANGES_MAX, choose
 from gateway.runtime.wire import Verdict
 from gateway.server import CLOSING_MS, FAREWELL_MS, build_server
 from tests.limits.borders import after, border, now, turns
@@ -55,7 +55,7 @@ async def test_names_that_callers_choose(field: str, more: int) -> None:
         assert len(socket.messages("error")) == max(0, more)
 
 
-@border("fronts.accept.RANGES_MAX")
+@border("dialects.accept.RANGES_MAX")
 def test_media_ranges_that_are_looked_at(more: int) -> None:
     others = [f"x/y{number}" for number in range(RANGES_MAX + more - 1)]
     accept = ", ".join([*others, "audio/wav"])

@@ -31,7 +31,7 @@ BUGS = (
     Planted(
         "failure-without-a-word",
         "events end without the error that ended them",
-        "gateway/fronts/http.py",
+        "gateway/fronts/answer.py",
         "            await self._end(self._events.take(event, self._clock()))\n",
         '            await self._end(b"")\n',
         EVENT_TESTS,
@@ -47,7 +47,7 @@ BUGS = (
     Planted(
         "least-precise-range",
         "`*/*` outdoes a type that was named",
-        "gateway/fronts/accept.py",
+        "gateway/dialects/accept.py",
         "        best = max(covering",
         "        best = min(covering",
         ACCEPT_TESTS,

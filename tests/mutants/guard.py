@@ -135,7 +135,7 @@ BUGS = (
     Planted(
         "file-never-lets-go",
         "sending a whole file takes no turn of the loop",
-        "gateway/fronts/http.py",
+        "gateway/fronts/answer.py",
         "            await bound(self._stream(part))\n            await asyncio.sleep(0)\n",
         "            await bound(self._stream(part))\n",
         ("tests/guard/test_turns.py",),

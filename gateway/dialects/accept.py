@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from starlette.types import Scope
-
 from gateway.core.errors import NotAcceptable
 
 RANGES_MAX = 64
@@ -31,12 +29,6 @@ class _Range(NamedTuple):
     def covers(self, offer: str) -> bool:
         type, _, subtype = offer.partition("/")
         return self.type in {"*", type} and self.subtype in {"*", subtype}
-
-
-def accepted(scope: Scope) -> str:
-    """What a request's `Accept` says; empty = nothing."""
-    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"]
-    return ", ".join(values).strip()
 
 
 def choose(accept: str, offers: Sequence[str]) -> str:

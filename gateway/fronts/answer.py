@@ -1,0 +1,192 @@
+"""What one one-shot request is sent, and how it came to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from starlette.types import Message, Send
+
+from gateway.accounts.clock import now_ms
+from gateway.accounts.ledger import Meter
+from gateway.audio.registry import media_type
+from gateway.core.errors import Problem
+from gateway.core.events import Audio, Closed, Event, SegmentFailed, Timings, Warned
+from gateway.core.playback import Playback
+from gateway.core.vocabulary import Progress
+from gateway.dialects.http import Agreed, Answering, Exchange, Wrapping
+from gateway.fronts.event_body import EventBody
+from gateway.fronts.reply import Headers, error_details, said_headers, send_json
+from gateway.runtime.replays import Claim
+from gateway.telemetry.receipt import Receipt
+
+GOODBYE_MS_MAX = 1_000
+"""How long an error may take to leave that comes after the first byte."""
+
+Bound = Callable[[Awaitable[None]], Awaitable[None]]
+"""Awaits a send, and raises TimeoutError when it takes too long."""
+
+
+class Answer:
+    """What one request is sent: nothing until the first audio, then a body that ends only when all is well."""
+
+    def __init__(self, send: Send, request_id: str, exchange: Exchange) -> None:
+        self.request_id = request_id
+        self.status = 0
+        self.samples = 0
+        self.ending = "peer_gone"
+        """How it came to its end, unless it is known better: the client left."""
+        self.problem: Problem | None = None
+        """Why it was refused or broken off."""
+        self.principal = ""
+        """Whose it is, once that is known."""
+        self.meter: Meter | None = None
+        """What it costs; None = nothing."""
+        self.claim: Claim | None = None
+        """The key by which it may be asked for again."""
+        self.receipt: Receipt | None = None
+        """Set once speech is being made for it."""
+        self.timings: Timings | None = None
+        self._send = send
+        self._exchange = exchange
+        self._began = time.monotonic()
+        self._agreed: Agreed | None = None
+        self._wrapping: Wrapping | None = None
+        self._media_type = ""
+        self._warnings: list[str] = []
+        self.playback = Playback()
+        """The listener to a whole file, once it is sent."""
+        self._parts: deque[tuple[bytes, float]] = deque()
+        """What is kept until the end, and the seconds that it plays."""
+        self._sample_rate = 0
+        self._events: EventBody | None = None
+        self._complete = False
+        self._clock = asyncio.get_running_loop().time
+
+    @property
+    def begun(self) -> bool:
+        """True once a status has been sent."""
+        return self.status != 0
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come when no more is done for it."""
+        if self.problem is not None:
+            return Progress.FAILED
+        return Progress.COMPLETE if self.ending == "complete" else Progress.CANCELLED
+
+    @property
+    def silent_until(self) -> float | None:
+        """When a `keep_alive` is due, in loop time; None = never."""
+        return None if self._events is None else self._events.silent_until
+
+    def describe(self, agreed: Agreed, keep_alive_s: float) -> None:
+        """What was agreed on: the audio is taken in this form from now on."""
+        self._agreed = agreed
+        self._wrapping = self._exchange.wrapping(agreed, self.request_id)
+        self._sample_rate = agreed.settings.format.sample_rate
+        self._media_type = media_type(agreed.settings.format)
+        if agreed.form is not None:
+            self._events = EventBody(agreed.form, agreed.ignored, keep_alive_s)
+            self._media_type = self._events.media_type
+
+    async def take(self, event: Event, *, whole: bool) -> None:
+        """One event: it goes out, or only its audio does, or that is kept where the whole file was asked for."""
+        if isinstance(event, Audio):
+            self.samples += event.sample_count
+        if self._events is not None:
+            await self._stream(self._events.take(event, self._clock()))
+            return
+        match event:
+            case Audio() if whole:
+                data = event.data if self._wrapping is None else self._wrapping.take(event.data)
+                self._parts.append((data, event.sample_count / self._sample_rate))
+            case Audio():
+                await self._stream(event.data)
+            case Warned():
+                if event.code not in self._warnings:
+                    self._warnings.append(event.code)
+            case _:
+                pass
+
+    async def keep_alive(self) -> None:
+        """Say that there is nothing to say, when that is due."""
+        if self._events is not None:
+            await self._stream(self._events.keep_alive(self._clock()))
+
+    async def fail(self, event: SegmentFailed) -> None:
+        """Events that have begun tell of it, and of nothing after it."""
+        if self._events is not None and self.begun:
+            await self._end(self._events.take(event, self._clock()))
+
+    async def finish(self, event: Closed, bound: Bound) -> None:
+        """All is well: send what is left, each part of it through `bound`, and end the body.
+
+        The end is a part of its own, because a send waits until what was sent before it has left: from then on nobody
+        knows that this listener may still have to play.
+        """
+        if self._events is not None:
+            self._parts.append((self._events.take(event, self._clock()), 0.0))
+        if self._wrapping is not None:
+            self._parts.append((self._wrapping.end(), 0.0))
+        if not self.begun:
+            # Nothing was streamed: a whole file, or an empty one, whose length is known.
+            size = sum(len(part) for part, _ in self._parts)
+            await bound(self._begin([(b"content-length", str(size).encode())]))
+        while self._parts:
+            part, seconds = self._parts.popleft()
+            self.playback.handed_out(seconds, self._clock())
+            await bound(self._stream(part))
+            await asyncio.sleep(0)
+        await bound(self._end(b""))
+        self.ending = "complete"
+
+    async def refuse(self, problem: Problem) -> None:
+        """Answer with an error; after the first byte it is an event, or else the body is left unended."""
+        self.problem = problem
+        if self.begun:
+            self.ending = "failed"
+            if self._events is not None and not self._complete:
+                # The peer may be gone, or may have stopped listening.
+                with suppress(OSError, TimeoutError):
+                    async with asyncio.timeout(GOODBYE_MS_MAX / 1_000):
+                        await self._end(self._events.error(problem))
+            return
+        self.ending = "refused"
+        refusal = self._exchange.refuse(problem, self.request_id, now_ms() / 1_000)
+        self.status = refusal.status
+        head = [*refusal.headers, *error_details(problem)]
+        await send_json(self._send, self.status, refusal.body, said_headers(self.request_id, head))
+
+    async def _stream(self, body: bytes) -> None:
+        if body:
+            await self._begin(())
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _end(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        self._complete = True
+
+    async def _begin(self, more: Headers | tuple[()]) -> None:
+        if self.begun:
+            return
+        assert self._agreed is not None
+        self.status = 200
+        answering = Answering(
+            request_id=self.request_id,
+            media_type=self._media_type,
+            processing_ms=(time.monotonic() - self._began) * 1_000,
+            at_s=now_ms() / 1_000,
+            warnings=tuple(self._warnings),
+            replay_of=None if self.claim is None else self.claim.replay_of,
+        )
+        said = self._exchange.describe(self._agreed, answering)
+        start: Message = {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [*said_headers(self.request_id, said), *more],
+        }
+        await self._send(start)

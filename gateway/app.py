@@ -53,6 +53,7 @@ from gateway.fronts.system import (
 )
 from gateway.fronts.tokens import TokensOverHttp
 from gateway.fronts.traced import Traced
+from gateway.fronts.usage import UsageOverHttp
 from gateway.fronts.websocket import SpeechOverWebSocket
 from gateway.runtime.admission import Admission
 from gateway.runtime.forecast import Forecast
@@ -337,6 +338,7 @@ class Gateway:
             Route("/v1/speech/segments", SegmentsOverHttp(house)),
             Route("/v1/speech/requests/{id}", ReceiptsOverHttp(house)),
             Route("/v1/speech/tokens", TokensOverHttp(house)),
+            Route("/v1/speech/usage", UsageOverHttp(house)),
             Route("/v1/speech/voices", JsonAnswer(lambda: voices, house)),
             Route("/v1/speech/models", JsonAnswer(lambda: models, house)),
             Route("/openapi.json", JsonAnswer(lambda: asked)),

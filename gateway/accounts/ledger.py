@@ -49,6 +49,11 @@ class Ledger:
             self._store, self._price, self._block_chars, request, caller, chars, paid_chars, route
         )
 
+    @property
+    def charges(self) -> bool:
+        """Whether speech costs anything here."""
+        return self._prices is not None
+
     def quote(self, model: str, chars: int) -> int:
         """What a text of so many characters costs at most: all of it is made, and none of it is free."""
         return self._price(model).of(chars)

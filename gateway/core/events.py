@@ -141,13 +141,14 @@ class Timings(msgspec.Struct, frozen=True, omit_defaults=True):
 class Closed(msgspec.Struct, frozen=True):
     """The session is over: the last event. `samples` were handed out for `chars` characters of accepted text.
 
-    `timings` are not the session's to know: who watches it adds them."""
+    `timings` and what it cost, in thousandths of a credit, are not the session's to know: who watches it adds them."""
 
     reason: CloseReason
     samples: int
     chars: int
     id: str | None = None
     timings: Timings | None = None
+    millicredits: int | None = None
 
 
 Event = (

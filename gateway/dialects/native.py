@@ -250,6 +250,7 @@ class Ended(Tagged, frozen=True, tag="ended"):
     chars: int
     id: str | None = None
     timings: Timings | None = None
+    credits: float | None = None
 
 
 class WarningMessage(Tagged, frozen=True, tag="warning"):
@@ -352,13 +353,22 @@ class Telling:
                 return [WarningMessage(event.code, event.message, context, event.field)]
             case Closed():
                 self._numbers.pop(context, None)
-                return [
-                    Ended(
-                        context, event.reason, event.samples, event.chars, event.id, event.timings
-                    )
-                ]
+                return [_ended(context, event)]
             case _:
                 assert_never(event)
+
+
+def _ended(context: str, event: Closed) -> Ended:
+    spent = event.millicredits
+    return Ended(
+        context,
+        event.reason,
+        event.samples,
+        event.chars,
+        event.id,
+        event.timings,
+        None if spent is None else spent / 1_000,
+    )
 
 
 def _audio(context: str, audio: Audio) -> AudioMessage:

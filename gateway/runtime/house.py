@@ -147,7 +147,12 @@ class House:
             tasks,
             wake,
             timeline,
-            Receipt(name, settings, whole=whole),
+            Receipt(
+                name,
+                settings,
+                whole=whole,
+                spent=None if meter is None else lambda: meter.millicredits,
+            ),
             self.clock,
             self.admission.forecast.handed,
             owner,

@@ -125,13 +125,18 @@ class Speaker:
         events = await self._outlet.pass_on(event, deadline)
         self._timeline.handed_out(events, self._watch(), self._outlet.delay_s)
         if isinstance(event, Closed):
-            events[-1] = msgspec.structs.replace(event, timings=self.timings())
+            events[-1] = msgspec.structs.replace(
+                event, timings=self.timings(), millicredits=self._spent()
+            )
         self.receipt.handed_out(events)
         return events
 
     def timings(self) -> Timings:
         """How long everything took so far."""
         return self._timeline.timings(self._watch())
+
+    def _spent(self) -> int | None:
+        return None if self._meter is None else self._meter.millicredits
 
     def _deadline(self, now: float) -> float:
         """When what is pulled next must be encoded."""
@@ -199,7 +204,7 @@ class Speaker:
                         problem, paid = await paid, None
                         if problem is not None:
                             begun = None
-                            self._report(Failed(order.segment, problem))
+                            self._report(Failed(order.segment, problem), order)
                             break
                         if begun is not None:
                             # It was not the engine that took so long.
@@ -210,7 +215,7 @@ class Speaker:
                         samples += len(report.pcm) // SAMPLE_BYTES
                     elif isinstance(report, Finished) and self._meter is not None:
                         self._meter.finished(order.segment)
-                    self._report(report)
+                    self._report(report, order)
         finally:
             if self._meter is not None:
                 self._meter.abandoned(order.segment)
@@ -221,10 +226,10 @@ class Speaker:
                 del self._working[order.segment]
         self._place_orders()
 
-    def _report(self, report: Report) -> None:
+    def _report(self, report: Report, order: Synthesize) -> None:
         held_until = self.session.held_until
         self.session.report(report, self._clock())
         self._timeline.reported(report, self._watch())
-        self.receipt.made(report)
+        self.receipt.made(report, order.chars)
         if held_until is None or self.session.held_until != held_until:
             self._wake()

@@ -8,7 +8,7 @@ was told that it was heard; whether a client got it, only the client knows.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -25,7 +25,7 @@ from gateway.core.events import (
     Timings,
 )
 from gateway.core.params import Format, Settings
-from gateway.core.synthesis import Produced, Report
+from gateway.core.synthesis import Finished, Produced, Report
 from gateway.core.timeline import samples_out
 from gateway.core.vocabulary import Progress
 
@@ -43,7 +43,8 @@ class TextRange(msgspec.Struct, frozen=True, gc=False):
 
 class ContextReceipt(msgspec.Struct, frozen=True, gc=False):
     """What one context did. `samples_made` came from an engine, `samples_sent` went to the socket, both at the rate of
-    `format`. `spoken` and `unspoken` are the text from `text_from` to `chars`; what was before that is forgotten."""
+    `format`; `chars_made` and `chars_spoken` are how much text that is. `spoken` and `unspoken` are the text from
+    `text_from` to `chars`; what was before that is forgotten. `credits` is what it cost; None = nobody counts."""
 
     context: str
     state: Progress
@@ -51,6 +52,8 @@ class ContextReceipt(msgspec.Struct, frozen=True, gc=False):
     voice: str
     format: Format
     chars: int
+    chars_made: int
+    chars_spoken: int
     samples_made: int
     samples_sent: int
     text_from: int
@@ -58,17 +61,28 @@ class ContextReceipt(msgspec.Struct, frozen=True, gc=False):
     unspoken: tuple[TextRange, ...]
     error: Problem | None = None
     timings: Timings | None = None
+    credits: float | None = None
 
 
 class Receipt:
-    """Watches the context of this name. `whole`: all of its audio is sent at the end, or none is."""
+    """Watches the context of this name. `whole`: all of its audio is sent at the end, or none is; `spent` tells what it has
+    cost by now, in thousandths of a credit."""
 
-    def __init__(self, context: str, settings: Settings, *, whole: bool = False) -> None:
+    def __init__(
+        self,
+        context: str,
+        settings: Settings,
+        *,
+        whole: bool = False,
+        spent: Callable[[], int] | None = None,
+    ) -> None:
         self._context = context
         self._settings = settings
         self._whole = whole
+        self._spent = spent
         self._state = Progress.RUNNING
         self._chars = self._samples_made = self._samples_sent = self._text_from = 0
+        self._chars_made = self._chars_forgotten = 0
         self._spoken: deque[TextRange] = deque()
         self._segment: TextRange | None = None
         """What is being heard."""
@@ -79,10 +93,12 @@ class Receipt:
         """The context has taken so much text by now."""
         self._chars = chars
 
-    def made(self, report: Report) -> None:
-        """An engine has reported."""
+    def made(self, report: Report, chars: int = 0) -> None:
+        """An engine has reported on a segment of so much text."""
         if isinstance(report, Produced):
             self._samples_made += len(report.pcm) // SAMPLE_BYTES
+        elif isinstance(report, Finished):
+            self._chars_made += chars
 
     def handed_out(self, events: Sequence[Event]) -> None:
         """These go to the client."""
@@ -126,6 +142,8 @@ class Receipt:
             voice=settings.voice,
             format=settings.format,
             chars=self._chars,
+            chars_made=self._chars_made,
+            chars_spoken=self._chars_forgotten + sum(map(_length, spoken)) if is_sent else 0,
             samples_made=samples_out(
                 self._samples_made, settings.engine_rate, settings.format.sample_rate
             ),
@@ -135,6 +153,7 @@ class Receipt:
             unspoken=tuple(_gaps(spoken, self._text_from, self._chars)),
             error=self._error,
             timings=self._timings,
+            credits=None if self._spent is None else self._spent() / 1_000,
         )
 
     def _add(self, text: TextRange) -> None:
@@ -144,7 +163,9 @@ class Receipt:
         if text.text_start < text.text_end:
             self._spoken.append(text)
         if len(self._spoken) > RANGES_MAX:
-            self._text_from = self._spoken.popleft().text_end
+            oldest = self._spoken.popleft()
+            self._text_from = oldest.text_end
+            self._chars_forgotten += _length(oldest)
 
     def _clear(self, cleared: Cleared) -> None:
         """What was sent and not heard was not spoken after all."""
@@ -153,6 +174,10 @@ class Receipt:
             if last.text_start < cleared.heard_from:
                 self._spoken.append(TextRange(last.text_start, cleared.heard_from))
         self._add(TextRange(cleared.heard_from, cleared.heard_to))
+
+
+def _length(text: TextRange) -> int:
+    return text.text_end - text.text_start
 
 
 def _gaps(spoken: Sequence[TextRange], start: int, end: int) -> list[TextRange]:

@@ -18,8 +18,9 @@ from gateway.accounts.sqlite import SqliteStore
 from gateway.config import AccountsConfig, Config
 from gateway.core.errors import AccountsUnavailable
 from gateway.core.synthesis import Begun, Report, Synthesize
-from gateway.engines.chaos import ChaosEngine, Fail
+from gateway.engines.chaos import ChaosEngine, Fail, Hang
 from gateway.engines.tone import ToneEngine
+from gateway.fronts.usage import Credits, Spoken, UsageInfo
 from tests.accounts.test_access import bearer, dial
 from tests.accounts.test_gate import make_key
 from tests.fronts.peers import http_client, use_engine
@@ -136,6 +137,80 @@ async def test_over_a_websocket_a_context_that_has_run_out_makes_no_more(books: 
         )
         await socket.receive_until("ended", context="b")
         assert await books.settled() == (len(FIRST) + 3, 0)
+
+
+def told_of(answer: httpx.Response) -> list[dict[str, object]]:
+    return [msgspec.json.decode(line) for line in answer.content.splitlines()]
+
+
+async def test_what_it_cost_is_told_at_its_end(books: Books) -> None:
+    await books.grant(1_000)
+    answer = await books.post(BOTH, accept="application/x-ndjson")
+    assert told_of(answer)[-1]["credits"] == len(BOTH) / 1_000
+    async with dial(books.server, headers=bearer(books.key)) as connection:
+        socket = SpeechSocket(connection)
+        await socket.send({"type": "text", "text": FIRST}, {"type": "end"})
+        await socket.receive_until("ended")
+        assert socket.messages("ended")[-1]["credits"] == len(FIRST) / 1_000
+
+
+async def test_a_receipt_tells_what_was_made_what_was_heard_and_what_it_cost(books: Books) -> None:
+    await books.grant(100_000)
+    use_engine(books.server, ChaosEngine(ToneEngine(), {"second": [Hang()]}))
+    async with http_client(books.server) as client:
+        client.headers.update(bearer(books.key))
+        client.headers["accept"] = "application/x-ndjson"
+        async with client.stream("POST", "/v1/speech", json={"text": BOTH}) as answer:
+            async for line in answer.aiter_lines():
+                if '"segment_end"' in line:
+                    break
+        client.headers["accept"] = "*/*"
+        assert await books.settled() == (len(FIRST), 0)
+        found = await client.get(f"/v1/speech/requests/{answer.headers['x-request-id']}")
+    (context,) = found.json()["contexts"]
+    assert context["chars"] == len(BOTH)
+    assert context["chars_made"] == context["chars_spoken"] == len(FIRST)
+    assert context["credits"] == len(FIRST) / 1_000
+
+
+async def test_usage_is_told_to_its_key(books: Books) -> None:
+    await books.grant(1_000)
+    other = await make_key(books.store)
+    await books.post(FIRST)
+    async with dial(books.server, headers=bearer(books.key)) as connection:
+        socket = SpeechSocket(connection)
+        await socket.send({"type": "text", "text": SECOND}, {"type": "end"})
+        await socket.receive_until("ended")
+    await books.settled()
+    told = {}
+    async with http_client(books.server) as client:
+        for key in (books.key, other):
+            answer = await client.get("/v1/speech/usage", headers=bearer(key))
+            told[key] = msgspec.json.decode(answer.content, type=UsageInfo)
+        minted = await client.post("/v1/speech/tokens", headers=bearer(books.key))
+        token = {"authorization": f"Bearer {minted.json()['token']}"}
+        refused = await client.get("/v1/speech/usage", headers=token)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
+    mine, theirs = told.values()
+    left = (1_000 - len(BOTH)) / 1_000
+    assert mine.credits == theirs.credits == Credits(left, 0, len(BOTH) / 1_000)
+    assert (mine.key, mine.account, mine.charged) == (books.key.id, "acme", True)
+    assert mine.today == mine.month == mine.total == Spoken(2, len(BOTH), len(BOTH) / 1_000)
+    assert {each.route: each.today.chars for each in mine.routes} == {
+        "http": len(FIRST),
+        "websocket": len(SECOND),
+    }
+    assert (theirs.total, theirs.routes) == (Spoken(0, 0, 0), ())
+
+
+async def test_without_accounts_there_is_nothing_to_tell() -> None:
+    async with running_server(tone_config()) as server, http_client(server) as client:
+        answer = await client.get("/v1/speech/usage")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+        spoken = await client.post(
+            "/v1/speech", json={"text": FREE}, headers={"accept": "application/x-ndjson"}
+        )
+        assert "credits" not in told_of(spoken)[-1]
 
 
 async def test_failures_of_ours_cost_nothing(books: Books) -> None:

@@ -25,6 +25,7 @@ from gateway.core.limits import Limits
 from gateway.core.params import WEBSOCKET_DEFAULTS, Parameters
 from gateway.core.resolve import resolve
 from gateway.dialects.native import MESSAGES, ErrorBody, NativeConversation, Tagged
+from gateway.fronts.usage import UsageInfo
 from gateway.runtime.receipts import RequestReceipt
 from tests.support.checkout import ROOT
 from tests.support.documents import Block, blocks
@@ -199,9 +200,10 @@ async def test_server_messages_are_what_the_server_says() -> None:
     assert len(kinds) == len(set(kinds))
 
 
-def test_the_receipt_is_one() -> None:
-    (line,) = lines("json receipt")
-    shown = msgspec.json.decode(line, type=RequestReceipt)
+@pytest.mark.parametrize(("name", "struct"), [("receipt", RequestReceipt), ("usage", UsageInfo)])
+def test_the_answer_is_one(name: str, struct: type[msgspec.Struct]) -> None:
+    (line,) = lines(f"json {name}")
+    shown = msgspec.json.decode(line, type=struct)
     assert msgspec.json.encode(shown).decode() == line
 
 

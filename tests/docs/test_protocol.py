@@ -39,6 +39,7 @@ from gateway.dialects.native import (
     Subprotocol,
     Tagged,
 )
+from gateway.fronts.usage import UsageInfo
 from gateway.runtime.contexts import FRAME_MS, FRAME_MS_SHARED, FRAME_MS_UNPACED
 from gateway.runtime.receipts import RequestReceipt
 from gateway.runtime.wire import Verdict
@@ -189,6 +190,7 @@ def test_server_messages(message: type[Tagged]) -> None:
     [
         ("GET /v1/speech/requests/{id}", RequestReceipt),
         ("request: contexts", ContextReceipt),
+        ("GET /v1/speech/usage", UsageInfo),
     ],
 )
 def test_receipts(heading: str, struct: type[msgspec.Struct]) -> None:

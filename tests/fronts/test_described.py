@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import cast
 
 import httpx
@@ -13,9 +14,12 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from starlette.routing import Route, WebSocketRoute
 
+from gateway.config import AccountsConfig
 from gateway.core.errors import all_errors
 from gateway.dialects.native import MESSAGES, Tagged
 from gateway.fronts.described.openapi import EXAMPLES, OPERATIONS, TOLD
+from tests.accounts.test_access import bearer
+from tests.accounts.test_gate import make_key
 from tests.docs.test_examples import lines
 from tests.fronts.peers import http_client
 from tests.support.server import (
@@ -40,6 +44,17 @@ async def server() -> AsyncIterator[RunningServer]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def client(server: RunningServer) -> AsyncIterator[httpx.AsyncClient]:
     async with http_client(server) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def keyed(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Who has a key, of a gateway that asks for one."""
+    accounts = AccountsConfig(database=str(tmp_path / "accounts.db"))
+    config = msgspec.structs.replace(tone_config(), accounts=accounts)
+    async with running_server(config) as running, http_client(running) as client:
+        assert running.house.store is not None
+        client.headers.update(bearer(await make_key(running.house.store)))
         yield client
 
 
@@ -81,13 +96,13 @@ class TestOpenApi:
         assert set(at(http, "paths")) == routes
 
     async def test_every_success_is_as_described(
-        self, client: httpx.AsyncClient, http: Message
+        self, keyed: httpx.AsyncClient, http: Message
     ) -> None:
-        spoken = await client.post("/v1/speech", json=EXAMPLES[0])
+        spoken = await keyed.post("/v1/speech", json=EXAMPLES[0])
         for operation in OPERATIONS:
             body = EXAMPLES[0] if operation.takes is not None else None
             path = operation.path.format(id=spoken.headers["x-request-id"])
-            answer = await client.request(operation.method, path, json=body)
+            answer = await keyed.request(operation.method, path, json=body)
             assert answer.status_code == 200
             described = at(http, "paths", operation.path, operation.method, "responses", "200")
             type_ = answer.headers["content-type"].partition(";")[0]

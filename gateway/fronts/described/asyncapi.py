@@ -69,7 +69,7 @@ def heard(catalog: Catalog, limits: Limits) -> tuple[Tagged, ...]:
         SegmentEnd("a", 0, 30_870, "finished"),
         FlushedMessage("a", 30_870, "f1"),
         ClearedMessage("a", 30_870, 0, 8, 20, "Words as", " they come, ", False, "c2"),
-        Ended("a", "finished", 30_870, 20, "e1", timings),
+        Ended("a", "finished", 30_870, 20, "e1", timings, 0.02),
         WarningMessage("field_ignored", "text has no field 'txt'", "a", "txt"),
         ErrorMessage("context_unknown", "there is no context 'b'", False, "b"),
         Pong("p1"),

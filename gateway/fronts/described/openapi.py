@@ -32,6 +32,7 @@ from gateway.fronts.idempotency import KEY, KEY_CHARS_MAX
 from gateway.fronts.segments import Segments
 from gateway.fronts.system import Alive, Models, Readiness, Voices
 from gateway.fronts.tokens import TokenInfo
+from gateway.fronts.usage import UsageInfo
 from gateway.runtime.receipts import RequestReceipt
 from gateway.telemetry.metrics import MEDIA_TYPE as METRICS
 
@@ -119,6 +120,11 @@ OPERATIONS = (
         *("post", "/v1/speech/tokens", "tokens", "Mint a single-use token for a browser."),
         gives={JSON: TokenInfo},
         refuses=_ACCOUNT,
+    ),
+    Operation(
+        *("get", "/v1/speech/usage", "usage", "Say what a key had spoken, and what is left."),
+        gives={JSON: UsageInfo},
+        refuses=(*_ACCOUNT, e.NotFound),
     ),
     Operation(
         *("get", "/v1/speech/voices", "voices", "List the voices of all models."),

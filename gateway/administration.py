@@ -18,7 +18,7 @@ import msgspec
 from gateway.accounts.clock import now_ms
 from gateway.accounts.credentials import Kind, new_credential
 from gateway.accounts.migrate import DatabaseUnusable
-from gateway.accounts.model import Balance, KeptKey, Key, Scope, Usage
+from gateway.accounts.model import Balance, KeptKey, Key, KeyLimits, Scope, Usage
 from gateway.accounts.sqlite import open_sqlite
 from gateway.accounts.store import Store
 from gateway.config import ConfigError, load_config
@@ -30,6 +30,8 @@ DAY_MS = 86_400_000
 NAME_CHARS_MAX = 100
 MILLICREDITS_MAX = 10**15
 """Of one grant: thousands of them fit into a balance."""
+PER_MINUTE_MAX, CONTEXTS_MAX = 100_000_000, 1_000_000
+"""What a single key may be allowed, as in the configuration."""
 
 config_option = click.option(
     "--config",
@@ -67,9 +69,21 @@ def on_store(file: Path | None, act: Callable[[Store], Awaitable[T]]) -> T:
         raise click.ClickException(str(error)) from None
 
 
+def limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that bound what one key may have."""
+    for name, most, what in (
+        ("--contexts", CONTEXTS_MAX, "Contexts that it may have open at once."),
+        ("--chars-per-minute", PER_MINUTE_MAX, "Characters that it may have spoken in a minute."),
+        ("--requests-per-minute", PER_MINUTE_MAX, "Requests and handshakes in a minute."),
+    ):
+        told = f"{what} 0 = any number.  [default: as configured for all keys]"
+        command = click.option(name, type=click.IntRange(0, most), help=told)(command)
+    return command
+
+
 @click.group("keys")
 def keys_group() -> None:
-    """Make, list and revoke the keys that callers show."""
+    """Make, list, limit and revoke the keys that callers show."""
 
 
 @keys_group.command("create")
@@ -83,9 +97,17 @@ def keys_group() -> None:
     help="What it may be used for; may be given again.  [default: all]",
 )
 @click.option("--days", type=click.IntRange(1, 36_500), help="It expires after so many days.")
+@limit_options
 @config_option
 def create_command(
-    name: str, account: str | None, scopes: tuple[str, ...], days: int | None, file: Path | None
+    name: str,
+    account: str | None,
+    scopes: tuple[str, ...],
+    days: int | None,
+    file: Path | None,
+    requests_per_minute: int | None,
+    chars_per_minute: int | None,
+    contexts: int | None,
 ) -> None:
     """Make a key and print it. It is shown this once; only its digest is kept."""
     if not 0 < len(name) <= NAME_CHARS_MAX:
@@ -98,6 +120,7 @@ def create_command(
         scopes=tuple(scope for scope in Scope if scope in scopes or not scopes),
         created_ms=now,
         expires_ms=None if days is None else now + days * DAY_MS,
+        limits=KeyLimits(requests_per_minute, chars_per_minute, contexts),
     )
     on_store(file, lambda store: store.add_key(KeptKey(key, credential.digest)))
     click.echo(f"key {key.id}, account {key.account}; it is not shown again:", err=True)
@@ -119,7 +142,31 @@ def list_command(as_json: bool, file: Path | None) -> None:
         used = "never used" if key.used_ms is None else f"used {_day(key.used_ms)}"
         until = "" if key.expires_ms is None else f", until {_day(key.expires_ms)}"
         scopes = ",".join(key.scopes)
-        click.echo(f"{key.id}  {state:<8} {scopes:<14} {key.account:<18} {key.name}: {used}{until}")
+        click.echo(
+            f"{key.id}  {state:<8} {scopes:<14} {key.account:<18} {key.name}: "
+            f"{used}{until}{_limits(key.limits)}"
+        )
+
+
+@keys_group.command("limit")
+@click.argument("id")
+@limit_options
+@config_option
+def limit_command(
+    id: str,
+    file: Path | None,
+    requests_per_minute: int | None,
+    chars_per_minute: int | None,
+    contexts: int | None,
+) -> None:
+    """Bound what the key of this ID may have, in place of the limits it had. Running gateways heed it from the next request
+    or handshake on."""
+    limits = KeyLimits(requests_per_minute, chars_per_minute, contexts)
+    key = on_store(file, lambda store: store.limit_key(id.removeprefix("sg_"), limits))
+    if key is None:
+        raise click.ClickException(f"there is no key {id!r}; `gateway keys list` shows them")
+    told = _limits(key.limits) or ", as configured for all keys"
+    click.echo(f"key {key.id} ({key.name}){told}")
 
 
 @keys_group.command("revoke")
@@ -207,6 +254,11 @@ def _told(balance: Balance) -> str:
         f"{amount / 1_000:,.3f}" for amount in (balance.available, balance.posted, balance.pending)
     )
     return f"{balance.account:<18} {has:>15} available {spent:>15} spent {held:>12} set aside"
+
+
+def _limits(limits: KeyLimits) -> str:
+    own = msgspec.structs.asdict(limits).items()
+    return "".join(f", {name} {most or 'any'}" for name, most in own if most is not None)
 
 
 def _day(at_ms: int) -> str:

@@ -108,4 +108,4 @@ def _caller(key: Key) -> Caller:
         raise Unauthorized("this key was revoked")
     if not key.is_good(now_ms()):
         raise Unauthorized("this key has expired")
-    return Caller(key.id, key.account, key.scopes)
+    return Caller(key.id, key.account, key.scopes, limits=key.limits)

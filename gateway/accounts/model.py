@@ -16,6 +16,14 @@ class Scope(StrEnum):
     """To mint single-use tokens for browsers."""
 
 
+class KeyLimits(msgspec.Struct, frozen=True):
+    """What a single key may have. None = as configured for all keys, 0 = any number."""
+
+    requests_per_minute: int | None = None
+    chars_per_minute: int | None = None
+    contexts_max: int | None = None
+
+
 class Key(msgspec.Struct, frozen=True):
     """A key without its secret. What is counted is counted to its `account`; several keys may share one."""
 
@@ -27,6 +35,7 @@ class Key(msgspec.Struct, frozen=True):
     expires_ms: int | None = None
     revoked_ms: int | None = None
     used_ms: int | None = None
+    limits: KeyLimits = KeyLimits()
 
     def is_good(self, now_ms: int) -> bool:
         """Whether it is neither revoked nor expired."""

@@ -23,27 +23,34 @@ REMEMBERED_MAX = 100_000
 
 
 class Rate:
-    """So many per minute for each of many. 0 = as many as they like."""
+    """So many per minute for each of many, or what is said of one. 0 = as many as they like."""
 
     def __init__(self, per_minute: int) -> None:
-        self._interval_s = MINUTE_S / per_minute if per_minute else 0.0
+        self._per_minute = per_minute
         self._paid_until: OrderedDict[str, float] = OrderedDict()
         """Until when what was had is paid for by the time that passes."""
 
-    def wait_s(self, who: str, count: int, now: float) -> float:
+    def wait_s(self, who: str, count: int, now: float, per_minute: int | None = None) -> float:
         """How long `who` has to wait for `count` more; 0 = not at all. What is more than a minute's worth may be had by
         who has had nothing for a minute; it is paid for afterwards."""
-        cost_s = min(count * self._interval_s, MINUTE_S)
+        interval_s = self._interval_s(per_minute)
+        if not interval_s:
+            return 0.0
+        cost_s = min(count * interval_s, MINUTE_S)
         wait_s = self._paid_until.get(who, now) + cost_s - MINUTE_S - now
         return wait_s if wait_s > ROUNDING_S else 0.0
 
-    def take(self, who: str, count: int, now: float) -> None:
+    def take(self, who: str, count: int, now: float, per_minute: int | None = None) -> None:
         """`who` has had so many, whether they were free or not."""
-        if self._interval_s:
+        if interval_s := self._interval_s(per_minute):
             begins = max(now, self._paid_until.pop(who, now))
-            self._paid_until[who] = begins + count * self._interval_s
+            self._paid_until[who] = begins + count * interval_s
             if len(self._paid_until) > REMEMBERED_MAX:
                 self._paid_until.popitem(last=False)
+
+    def _interval_s(self, per_minute: int | None) -> float:
+        most = self._per_minute if per_minute is None else per_minute
+        return MINUTE_S / most if most else 0.0
 
 
 class Quotas:
@@ -60,11 +67,15 @@ class Quotas:
 
     def request(self, caller: Caller) -> None:
         """One more request or handshake of this key. Raises RateLimited, and then it is not counted."""
-        self._take(self._requests, caller, 1, "requests", self._limits.key_requests_per_minute)
+        own = caller.limits.requests_per_minute
+        most = self._limits.key_requests_per_minute if own is None else own
+        self._take(self._requests, caller, 1, "requests", most)
 
     def chars(self, caller: Caller, count: int) -> None:
         """So many more characters. Raises RateLimited, and then none of them is counted."""
-        self._take(self._chars, caller, count, "characters", self._limits.key_chars_per_minute)
+        own = caller.limits.chars_per_minute
+        most = self._limits.key_chars_per_minute if own is None else own
+        self._take(self._chars, caller, count, "characters", most)
 
     def judge_address(self, address: str) -> None:
         """Whether somebody at this address may show a key at all. Raises RateLimited after too many that were not good."""
@@ -83,7 +94,8 @@ class Quotas:
     def open_context(self, caller: Caller) -> None:
         """One more context; give it back with `close_context`. Raises RateLimited when the key has as many as it may."""
         open_ones = self._contexts.get(caller.key, 0)
-        most = self._limits.key_contexts_max
+        own = caller.limits.contexts_max
+        most = self._limits.key_contexts_max if own is None else own
         if most and caller is not LOCAL and open_ones >= most:
             raise RateLimited(
                 "this key has as many contexts open as it may",
@@ -102,11 +114,11 @@ class Quotas:
         if caller is LOCAL:
             return
         now = self._clock()
-        wait_s = rate.wait_s(caller.key, count, now)
+        wait_s = rate.wait_s(caller.key, count, now, most)
         if wait_s > 0:
             raise RateLimited(
                 f"this key has had its {what} for now",
                 allowed=f"{most} {what} a minute",
                 retry_after_ms=math.ceil(wait_s * 1_000),
             )
-        rate.take(caller.key, count, now)
+        rate.take(caller.key, count, now, most)

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from gateway.accounts import ledger_sql as sql
 from gateway.accounts.lease import Lease
 from gateway.accounts.migrate import DatabaseUnusable, migrate
@@ -18,6 +20,7 @@ from gateway.accounts.model import (
     KeptKey,
     KeptToken,
     Key,
+    KeyLimits,
     RouteSums,
     Scope,
     Usage,
@@ -26,18 +29,29 @@ from gateway.accounts.threads import DatabaseThread, connect
 from gateway.core.errors import AccountsUnavailable, RateLimited
 
 _ADD_KEY = """
-INSERT INTO keys (id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms, digest)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO keys (id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms,
+    requests_per_minute, chars_per_minute, contexts_max, digest)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _FIND_KEY = """
-SELECT id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms, digest FROM keys WHERE id = ?
+SELECT id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms,
+    requests_per_minute, chars_per_minute, contexts_max, digest
+FROM keys WHERE id = ?
 """
 _LIST_KEYS = """
-SELECT id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms FROM keys ORDER BY rowid
+SELECT id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms,
+    requests_per_minute, chars_per_minute, contexts_max
+FROM keys ORDER BY rowid
 """
 _REVOKE_KEY = """
 UPDATE keys SET revoked_ms = coalesce(revoked_ms, ?) WHERE id = ?
-RETURNING id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms
+RETURNING id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms,
+    requests_per_minute, chars_per_minute, contexts_max
+"""
+_LIMIT_KEY = """
+UPDATE keys SET requests_per_minute = ?, chars_per_minute = ?, contexts_max = ? WHERE id = ?
+RETURNING id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms,
+    requests_per_minute, chars_per_minute, contexts_max
 """
 
 
@@ -63,7 +77,8 @@ class SqliteStore:
                     _ADD_KEY,
                     (
                         *(key.id, key.account, key.name, " ".join(key.scopes), key.created_ms),
-                        *(key.expires_ms, key.revoked_ms, key.used_ms, kept.digest),
+                        *(key.expires_ms, key.revoked_ms, key.used_ms),
+                        *(*msgspec.structs.astuple(key.limits), kept.digest),
                     ),
                 )
             except sqlite3.IntegrityError:
@@ -88,6 +103,14 @@ class SqliteStore:
         def work(database: sqlite3.Connection) -> Key | None:
             database.execute("DELETE FROM tokens WHERE key = ?", (id,))
             row = database.execute(_REVOKE_KEY, (now_ms, id)).fetchone()
+            return None if row is None else _key(row)
+
+        return await self._writes.ask(work)
+
+    async def limit_key(self, id: str, limits: KeyLimits) -> Key | None:
+        def work(database: sqlite3.Connection) -> Key | None:
+            values = (*msgspec.structs.astuple(limits), id)
+            row = database.execute(_LIMIT_KEY, values).fetchone()
             return None if row is None else _key(row)
 
         return await self._writes.ask(work)
@@ -181,8 +204,9 @@ class SqliteStore:
 
 
 def _key(row: tuple[Any, ...]) -> Key:
-    id, account, name, scopes, *times = row
-    return Key(id, account, name, tuple(Scope(scope) for scope in scopes.split()), *times)
+    id, account, name, scopes, created, expires, revoked, used, *limits = row
+    may = tuple(Scope(scope) for scope in scopes.split())
+    return Key(id, account, name, may, created, expires, revoked, used, KeyLimits(*limits))
 
 
 async def open_sqlite(path: Path) -> SqliteStore:

@@ -15,6 +15,7 @@ from gateway.accounts.model import (
     KeptKey,
     KeptToken,
     Key,
+    KeyLimits,
     RouteSums,
     Usage,
 )
@@ -41,6 +42,10 @@ class Store(Protocol):
 
     async def revoke_key(self, id: str, now_ms: int) -> Key | None:
         """The key is good for nothing from now on, nor are its tokens; the first time counts. None = there is none."""
+        ...
+
+    async def limit_key(self, id: str, limits: KeyLimits) -> Key | None:
+        """The key has these limits from its next request on, in place of those it had. None = there is none."""
         ...
 
     def note_use(self, id: str, now_ms: int) -> None:

@@ -62,10 +62,26 @@ def test_revoked_is_said(database: Path) -> None:
     assert "revoked" in run("keys", "list").output
 
 
+def test_a_key_may_have_limits_of_its_own(database: Path) -> None:
+    run("keys", "create", "a", "--requests-per-minute", "60", "--contexts", "0")
+    (key,) = listed()
+    assert key["limits"] == {
+        "requests_per_minute": 60,
+        "chars_per_minute": None,
+        "contexts_max": 0,
+    }
+    assert "requests_per_minute 60, contexts_max any" in run("keys", "list").output
+    told = run("keys", "limit", str(key["id"]), "--chars-per-minute", "500").output
+    assert told == f"key {key['id']} (a), chars_per_minute 500\n"
+    assert "as configured" in run("keys", "limit", str(key["id"])).output
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("keys", "revoke", "nobody"), "there is no key 'nobody'"),
+        (("keys", "limit", "nobody"), "there is no key 'nobody'"),
+        (("keys", "limit", "a", "--contexts", "-1"), "-1 is not in the range"),
         (("keys", "create", ""), "a name has 1 to 100 characters"),
         (("keys", "create", "a", "--scope", "all"), "'all' is not one of 'speech', 'tokens'"),
         (("keys", "create", "a", "--days", "0"), "0 is not in the range"),

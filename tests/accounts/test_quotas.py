@@ -13,6 +13,7 @@ from hypothesis import given, strategies as st
 
 import gateway.accounts.quotas as quotas_module
 from gateway.accounts.caller import LOCAL, Caller
+from gateway.accounts.model import KeyLimits
 from gateway.accounts.quotas import MINUTE_S, Quotas, Rate
 from gateway.config import AccountsConfig
 from gateway.core.errors import RateLimited
@@ -143,6 +144,59 @@ def test_mistakes(clock: Clock, more: int) -> None:
         assert refused.value.problem.retry_after_ms == (1 + more) * 10_000
 
 
+TEXT = {"text": "One."}
+LESS = Limits(key_requests_per_minute=2, key_chars_per_minute=2, key_contexts_max=2)
+
+
+@pytest.mark.parametrize(
+    ("limits", "own", "most"),
+    [
+        (Limits(), 3, 3),
+        (LESS, 3, 3),
+        (LESS, 1, 1),
+        (LESS, None, 2),
+        (LESS, 0, 9),
+    ],
+)
+@pytest.mark.parametrize("what", ["requests", "chars", "contexts"])
+def test_a_key_may_have_limits_of_its_own(
+    clock: Clock, what: str, limits: Limits, own: int | None, most: int
+) -> None:
+    quotas = Quotas(limits, clock)
+    name = {"requests": "requests_per_minute", "chars": "chars_per_minute"}.get(
+        what, "contexts_max"
+    )
+    mine = msgspec.structs.replace(SOMEBODY, limits=KeyLimits(**{name: own}))
+
+    def ask(caller: Caller) -> None:
+        match what:
+            case "requests":
+                quotas.request(caller)
+            case "chars":
+                quotas.chars(caller, 1)
+            case _:
+                quotas.open_context(caller)
+
+    for _ in range(most):
+        ask(mine)
+    if most < 9:
+        with pytest.raises(RateLimited) as refused:
+            ask(mine)
+        assert str(refused.value.problem.allowed).startswith(f"{most} ")
+    ask(ANOTHER)
+
+
+def test_a_limit_that_is_raised_counts_at_once(clock: Clock) -> None:
+    quotas = Quotas(LESS, clock)
+    for _ in range(2):
+        quotas.request(SOMEBODY)
+    raised = msgspec.structs.replace(SOMEBODY, limits=KeyLimits(requests_per_minute=60))
+    with pytest.raises(RateLimited) as refused:
+        quotas.request(raised)
+    # It had a minute's worth, and gets the next one after a second of its new ones.
+    assert refused.value.problem.retry_after_ms == 1_000
+
+
 def test_the_local_caller_may_have_anything(clock: Clock) -> None:
     quotas = Quotas(
         Limits(key_requests_per_minute=1, key_chars_per_minute=1, key_contexts_max=1), clock
@@ -186,6 +240,20 @@ class TestOnTheWire:
             answer = await client.post("/v1/speech", json={"text": "a" * 99}, headers=one)
             assert answer.status_code == 200
             assert refused(await client.post("/v1/speech", json={"text": "a b"}, headers=one))
+
+    async def test_limits_of_a_key_count_from_its_next_request(self, tmp_path: Path) -> None:
+        async with keyed(tmp_path) as (server, client):
+            key = await key_of(server)
+            client.headers.update(bearer(key))
+            store = server.house.store
+            assert store is not None
+            assert (await client.post("/v1/speech", json=TEXT)).is_success
+            await store.limit_key(key.id, KeyLimits(chars_per_minute=1))
+            # More than a minute's worth is spoken once.
+            assert (await client.post("/v1/speech", json=TEXT)).is_success
+            assert refused(await client.post("/v1/speech", json=TEXT))
+            await store.limit_key(key.id, KeyLimits())
+            assert (await client.post("/v1/speech", json=TEXT)).is_success
 
     async def test_who_shows_bad_keys_waits(self, tmp_path: Path) -> None:
         async with keyed(tmp_path, address_mistakes_per_minute=3) as (server, client):

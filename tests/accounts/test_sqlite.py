@@ -28,6 +28,7 @@ EXAMPLES = {
         "INSERT INTO entries VALUES (1, 'acme', 'grant', 10, NULL, 1, '')",
     ),
     3: (),
+    4: (),
 }
 """What a database of each version may hold, in that version's own words."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.accounts.credentials import Credential, Kind, new_credential
-from gateway.accounts.model import KeptKey, KeptToken, Key, Scope
+from gateway.accounts.model import KeptKey, KeptToken, Key, KeyLimits, Scope
 from gateway.accounts.store import Store
 from gateway.core.errors import RateLimited
 from tests.accounts.stores import STORES, OpenStore
@@ -78,6 +78,19 @@ async def test_revoked_is_revoked(open_store: OpenStore, tmp_path: Path) -> None
             assert not key.is_good(NOW)
         assert await store.take_token(token.id, token.digest, NOW) is None
         assert await store.revoke_key("0" * 16, NOW) is None
+
+
+async def test_limits_are_replaced(open_store: OpenStore, tmp_path: Path) -> None:
+    async with open_store(tmp_path) as one, open_store(tmp_path) as other:
+        _, kept = a_key(limits=KeyLimits(60, None, 0))
+        await one.add_key(kept)
+        assert await other.find_key(kept.key.id) == kept
+        for limits in (KeyLimits(None, 20_000), KeyLimits()):
+            key = await other.limit_key(kept.key.id, limits)
+            assert key is not None
+            assert key.limits == limits
+            assert await one.list_keys() == [key]
+        assert await one.limit_key("0" * 16, KeyLimits(1)) is None
 
 
 async def test_the_last_use_never_goes_back(open_store: OpenStore, tmp_path: Path) -> None:

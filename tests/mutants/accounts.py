@@ -74,8 +74,16 @@ BUGS = (
         "refused-is-counted",
         "a request that is refused counts against its key",
         "gateway/accounts/quotas.py",
-        "        wait_s = rate.wait_s(caller.key, count, now)\n",
-        "        wait_s = rate.wait_s(caller.key, count, now)\n        rate.take(caller.key, count, now)\n",
+        "        wait_s = rate.wait_s(caller.key, count, now, most)\n",
+        "        wait_s = rate.wait_s(caller.key, count, now, most)\n        rate.take(caller.key, count, now, most)\n",
+        QUOTAS,
+    ),
+    Planted(
+        "limits-of-all",
+        "a limit of a single key is not heeded",
+        "gateway/accounts/gate.py",
+        "Caller(key.id, key.account, key.scopes, limits=key.limits)",
+        "Caller(key.id, key.account, key.scopes)",
         QUOTAS,
     ),
     Planted(

@@ -54,9 +54,10 @@ class Ledger:
         """Whether speech costs anything here."""
         return self._prices is not None
 
-    def quote(self, model: str, chars: int) -> int:
-        """What a text of so many characters costs at most: all of it is made, and none of it is free."""
-        return self._price(model).of(chars)
+    def quote(self, model: str, chars: int, paid_chars: int = 0) -> int:
+        """What a text of so many characters costs when all of it is made; the first `paid_chars` were paid for before. What
+        cannot be spoken is free, which only shows when it is made."""
+        return self._price(model).beyond(paid_chars, chars)
 
     async def balance(self, caller: Caller) -> Balance:
         """What the caller's account has. Raises AccountsUnavailable."""
@@ -176,7 +177,7 @@ class Meter:
 
     def _cost(self, chars: int) -> int:
         """Of the first so many characters that are made, beyond what was paid before."""
-        return max(0, self._price.of(chars) - self._price.of(self._paid_chars))
+        return self._price.beyond(self._paid_chars, chars)
 
     def _covers(self, chars: int) -> bool:
         """Whether enough is set aside for so many more characters."""

@@ -17,6 +17,10 @@ class Price(msgspec.Struct, frozen=True):
         steps = -(-chars // self.step_chars)
         return steps * self.step_chars * self.millicredits_per_char
 
+    def beyond(self, paid_chars: int, chars: int) -> int:
+        """What they cost when the first `paid_chars` were paid for before."""
+        return max(0, self.of(chars) - self.of(paid_chars))
+
 
 FREE = Price(0)
 """What costs nothing, and is only counted."""

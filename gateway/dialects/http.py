@@ -46,7 +46,10 @@ class Agreed(msgspec.Struct, frozen=True):
 
 class Answering(msgspec.Struct, frozen=True):
     """What is known when the status line of a success leaves. `media_type` is that of the audio, or of the events it comes
-    among; `processing_ms` is how long it took until now; `at_s` is the time since 1970."""
+    among; `processing_ms` is how long it took until now; `at_s` is the time since 1970.
+
+    `credits` is what it costs: exactly for a whole file, else what it costs when all of it is made. `credits_left` is what the
+    account has then. Both are None where nothing is charged, or the route does not ask for them."""
 
     request_id: str
     media_type: str
@@ -54,6 +57,8 @@ class Answering(msgspec.Struct, frozen=True):
     at_s: float
     warnings: tuple[str, ...] = ()
     replay_of: str | None = None
+    credits: float | None = None
+    credits_left: float | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from starlette.types import Message, Send
 
@@ -30,6 +31,13 @@ Bound = Callable[[Awaitable[None]], Awaitable[None]]
 """Awaits a send, and raises TimeoutError when it takes too long."""
 
 
+class Bill(NamedTuple):
+    """What an account had before a request, and what that costs when all of it is made, in thousandths of a credit."""
+
+    available: int
+    quote: int
+
+
 class Answer:
     """What one request is sent: nothing until the first audio, then a body that ends only when all is well."""
 
@@ -45,6 +53,8 @@ class Answer:
         """Whose it is, once that is known."""
         self.meter: Meter | None = None
         """What it costs; None = nothing."""
+        self.bill: Bill | None = None
+        """What is told of its price; None = nothing."""
         self.claim: Claim | None = None
         """The key by which it may be asked for again."""
         self.receipt: Receipt | None = None
@@ -175,6 +185,7 @@ class Answer:
             return
         assert self._agreed is not None
         self.status = 200
+        cost, left = self._price(self._agreed)
         answering = Answering(
             request_id=self.request_id,
             media_type=self._media_type,
@@ -182,6 +193,8 @@ class Answer:
             at_s=now_ms() / 1_000,
             warnings=tuple(self._warnings),
             replay_of=None if self.claim is None else self.claim.replay_of,
+            credits=cost,
+            credits_left=left,
         )
         said = self._exchange.describe(self._agreed, answering)
         start: Message = {
@@ -190,3 +203,10 @@ class Answer:
             "headers": [*said_headers(self.request_id, said), *more],
         }
         await self._send(start)
+
+    def _price(self, agreed: Agreed) -> tuple[float, float] | tuple[None, None]:
+        """In credits: what it costs, and what the account has then."""
+        if self.bill is None or self.meter is None:
+            return None, None
+        cost = self.meter.millicredits if agreed.whole else self.bill.quote
+        return cost / 1_000, (self.bill.available - cost) / 1_000

@@ -32,7 +32,7 @@ from gateway.core.vocabulary import CloseReason
 from gateway.dialects.http import Agreed, Exchange, HttpRequest
 from gateway.dialects.native import DEFAULT_CONTEXT
 from gateway.dialects.native_http import NativeExchange
-from gateway.fronts.answer import Answer
+from gateway.fronts.answer import Answer, Bill
 from gateway.fronts.authentication import authenticate
 from gateway.fronts.idempotency import fingerprint, idempotency_key
 from gateway.fronts.reply import new_request_id, owner_of
@@ -55,14 +55,22 @@ NATIVE = NativeExchange(MEDIA_TYPES)
 
 class SpeechOverHttp:
     """One route of one-shot requests in a dialect, as a plain ASGI application. `catalog` is what the dialect offers, if that
-    is not what the native protocol does."""
+    is not what the native protocol does; with `tells_credits` an exchange is told what a request costs and leaves."""
 
     def __init__(
-        self, house: House, exchange: Exchange = NATIVE, catalog: Catalog | None = None
+        self,
+        house: House,
+        exchange: Exchange = NATIVE,
+        catalog: Catalog | None = None,
+        *,
+        tells_credits: bool = False,
     ) -> None:
         self._house = house
         self._exchange = exchange
         self._catalog = house.catalog if catalog is None else catalog
+        self._tells_credits = tells_credits
+        self._usage = ROUTE if exchange is NATIVE else exchange.name
+        """What its usage is counted under."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -86,6 +94,8 @@ class SpeechOverHttp:
                 await self._recognize(scope, agreed, answer)
                 self._house.quotas.chars(caller, chars)
                 owner = owner_of(scope, caller)
+                if self._tells_credits:
+                    answer.bill = await self._bill(agreed, caller, answer)
                 problem = await self._speak(agreed, caller, owner, receive, answer)
             if problem is not None:
                 await answer.refuse(problem)
@@ -141,6 +151,15 @@ class SpeechOverHttp:
                 comes_back=agreed.sample_start is not None,
             )
 
+    async def _bill(self, agreed: Agreed, caller: Caller, answer: Answer) -> Bill | None:
+        """What can be said of the price beforehand; None = nothing is charged. Raises AccountsUnavailable."""
+        ledger = self._house.ledger
+        if ledger is None or not ledger.charges:
+            return None
+        balance = await ledger.balance(caller)
+        quote = ledger.quote(agreed.settings.model, len(agreed.text), _paid(answer))
+        return Bill(balance.available, quote)
+
     def _settle(self, answer: Answer) -> None:
         """Nothing more is done for this request."""
         if answer.claim is not None:
@@ -166,10 +185,8 @@ class SpeechOverHttp:
         house = self._house
         drain = house.admission.drain
         house.open_context(caller, agreed.settings.engine)
-        # What was paid for before is not paid for again.
-        paid = 0 if answer.claim is None else answer.claim.known.paid_chars
         answer.meter = house.new_meter(
-            answer.request_id, caller, len(agreed.text), paid, route=ROUTE
+            answer.request_id, caller, len(agreed.text), _paid(answer), route=self._usage
         )
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -254,6 +271,11 @@ class SpeechOverHttp:
             if events:
                 # A send that is taken at once does not suspend; others must get their turn all the same.
                 await asyncio.sleep(0)
+
+
+def _paid(answer: Answer) -> int:
+    """Characters that were paid for before, and are not paid for again."""
+    return 0 if answer.claim is None else answer.claim.known.paid_chars
 
 
 def _beyond_the_end(agreed: Agreed, events: list[Event]) -> Problem | None:

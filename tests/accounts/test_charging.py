@@ -10,16 +10,21 @@ from typing import cast
 import httpx
 import msgspec
 import pytest
+from starlette.routing import BaseRoute, Route
 
 from gateway.accounts.clock import now_ms
 from gateway.accounts.credentials import Credential
 from gateway.accounts.model import Usage
 from gateway.accounts.sqlite import SqliteStore
+from gateway.audio.registry import MEDIA_TYPES
 from gateway.config import AccountsConfig, Config
 from gateway.core.errors import AccountsUnavailable
 from gateway.core.synthesis import Begun, Report, Synthesize
+from gateway.dialects.http import Agreed, Answering, Headers
+from gateway.dialects.native_http import NativeExchange
 from gateway.engines.chaos import ChaosEngine, Fail, Hang
 from gateway.engines.tone import ToneEngine
+from gateway.fronts.http import SpeechOverHttp
 from gateway.fronts.usage import Credits, Spoken, UsageInfo
 from tests.accounts.test_access import bearer, dial
 from tests.accounts.test_gate import make_key
@@ -171,6 +176,43 @@ async def test_a_receipt_tells_what_was_made_what_was_heard_and_what_it_cost(boo
     assert context["chars"] == len(BOTH)
     assert context["chars_made"] == context["chars_spoken"] == len(FIRST)
     assert context["credits"] == len(FIRST) / 1_000
+
+
+class Telling(NativeExchange):
+    """A dialect that says what a request costs."""
+
+    name = "telling speech"
+
+    def describe(self, agreed: Agreed, answering: Answering) -> Headers:
+        told = f"{answering.credits} {answering.credits_left}"
+        return [*super().describe(agreed, answering), ("x-credits", told)]
+
+
+@pytest.mark.parametrize(
+    ("text", "stream", "told"),
+    [
+        (BOTH, True, ["0.055 0.945", "0.0 0.945"]),
+        (BOTH, False, ["0.055 0.945", "0.0 0.945"]),
+        ("...", True, ["0.003 0.997"] * 2),
+        ("...", False, ["0.0 1.0"] * 2),
+    ],
+)
+async def test_a_dialect_may_tell_the_price_in_the_head(
+    books: Books, text: str, stream: bool, told: list[str]
+) -> None:
+    """Exactly for a file; of a stream, what it is when all of it can be spoken."""
+    front = SpeechOverHttp(books.server.house, Telling(MEDIA_TYPES), tells_credits=True)
+    cast(list[BaseRoute], books.server.routes).insert(0, Route("/told", front))
+    await books.grant(1_000)
+    head = {**bearer(books.key), "idempotency-key": "one"}
+    async with http_client(books.server) as client:
+        for expected in told:
+            answer = await client.post("/told", json={"text": text, "stream": stream}, headers=head)
+            assert answer.headers["x-credits"] == expected
+            await books.settled()
+        answer = await client.get("/v1/speech/usage", headers=bearer(books.key))
+    routes = [each["route"] for each in answer.json()["routes"]]
+    assert routes == ["telling speech"] * (text == BOTH)
 
 
 async def test_usage_is_told_to_its_key(books: Books) -> None:

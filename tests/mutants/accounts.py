@@ -169,9 +169,9 @@ BUGS = (
     Planted(
         "paid-again",
         "what was paid before is paid again",
-        "gateway/accounts/ledger.py",
-        "return max(0, self._price.of(chars) - self._price.of(self._paid_chars))",
-        "return self._price.of(chars)",
+        "gateway/accounts/pricing.py",
+        "return max(0, self.of(chars) - self.of(paid_chars))",
+        "return self.of(chars)",
         METER,
     ),
     Planted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import Protocol
 
 import msgspec
@@ -27,6 +28,13 @@ class Adjust(msgspec.Struct, frozen=True):
 
     parameters: Parameters
     id: str | None = None
+
+
+class Renew(msgspec.Struct, frozen=True):
+    """The client says all parameters anew, and another format or model if it likes. What it said before is spoken as it was
+    asked for, to its end; a flush of it is answered after that."""
+
+    parameters: Parameters
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -66,7 +74,7 @@ class LostContext(msgspec.Struct, frozen=True):
     unspoken: str
 
 
-Intent = Adjust | PushText | Flush | Clear | EndInput | KeepAlive | Ping | Resume
+Intent = Adjust | Renew | PushText | Flush | Clear | EndInput | KeepAlive | Ping | Resume
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -110,12 +118,65 @@ class SpeechRequest(msgspec.Struct, frozen=True):
     ignored: tuple[str, ...] = ()
 
 
+class Verdict(Enum):
+    """How a connection came to its end."""
+
+    PEER_GONE = auto()
+    REPLIES_UNREAD = auto()
+    """The client sends but does not read the answers."""
+    SEND_STALLED = auto()
+    """The client takes no bytes."""
+    FIRST_MESSAGE_LATE = auto()
+    """The client has said nothing since it came."""
+    IDLE = auto()
+    """The client has said nothing for long, and there is nothing to be spoken."""
+    REFUSED = auto()
+    """The client has said what ends a conversation of its dialect, and was told so."""
+    RESUMED_ELSEWHERE = auto()
+    """The client has come back over another connection."""
+    SESSION_OVER = auto()
+    """It has lasted as long as it may."""
+    DRAINING = auto()
+    """The server is going away."""
+
+
+class Resuming(Protocol):
+    """How a dialect speaks of connections that break and come back."""
+
+    kind: str
+    """What was agreed at the handshake: frames of one kind mean nothing to clients of another."""
+
+    def encode_resumed(
+        self, session: str, token: str, contexts: list[ResumedContext], id: str | None
+    ) -> list[Frame]:
+        """The session goes on; `token` is for the next time."""
+        ...
+
+    def encode_lost(self, problem: Problem, lost: list[LostContext], id: str | None) -> list[Frame]:
+        """The session does not go on."""
+        ...
+
+    def from_sample(self, frame: Frame, sample: int) -> Frame:
+        """An audio frame of this conversation without what is before `sample`, as far as its codec can be cut there."""
+        ...
+
+
 class Conversation(Protocol):
     """One WebSocket connection in a dialect. Frames depend on the handshake, ids and events only."""
 
     defaults: Defaults
-    kind: str
-    """What was agreed at the handshake: frames of one kind mean nothing to clients of another."""
+    in_order: bool
+    """Whether one context is told to its end before anything is told of the next, as frames do not say whose they are."""
+    idle_ms: int | None
+    """So long after the client's last message, and the end of what it has asked for, the connection ends, with what it holds;
+    None = as the limits have it for connections without an open context."""
+    is_over: bool
+    """Nothing is heard any more: the connection ends as soon as the answers have left."""
+
+    @property
+    def resuming(self) -> Resuming | None:
+        """None = a connection that breaks is over, with all that is on it."""
+        ...
 
     def open(self, hello: Hello) -> list[Frame]:
         """The first frames of the connection."""
@@ -137,20 +198,10 @@ class Conversation(Protocol):
         """The server is going away: no new context, and what is not finished then is cut off."""
         ...
 
-    def encode_resumed(
-        self, session: str, token: str, contexts: list[ResumedContext], id: str | None
-    ) -> list[Frame]:
-        """The session goes on; `token` is for the next time."""
-        ...
-
-    def encode_lost(self, problem: Problem, lost: list[LostContext], id: str | None) -> list[Frame]:
-        """The session does not go on."""
-        ...
-
-    def from_sample(self, frame: Frame, sample: int) -> Frame:
-        """An audio frame of this conversation without what is before `sample`, as far as its codec can be cut there."""
-        ...
-
     def encode_error(self, problem: Problem, context: str | None, id: str | None) -> list[Frame]:
         """A refused or failed message; the connection stays open."""
+        ...
+
+    def close_code(self, verdict: Verdict) -> int:
+        """With which code the server closes the connection."""
         ...

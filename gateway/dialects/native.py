@@ -10,7 +10,7 @@ are.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, assert_never
 
@@ -21,7 +21,6 @@ from gateway.core.commands import Clear, EndInput, Flush, PushText
 from gateway.core.errors import (
     GatewayError,
     InvalidMessage,
-    InvalidValue,
     Problem,
     TextMissing,
     Unsupported,
@@ -55,8 +54,10 @@ from gateway.dialects.base import (
     Position,
     Resume,
     ResumedContext,
+    Resuming,
     Said,
     SpeechRequest,
+    Verdict,
 )
 from gateway.dialects.wire import convert, decode_map, decode_object, unknown_fields
 
@@ -65,6 +66,9 @@ AUDIO_HEADER = struct.Struct(">BBHIQI")
 """Version, flags (0), context number, sequence, sample_start, sample_count: big-endian, 20 bytes."""
 AUDIO_VERSION = 1
 SAMPLE_BYTES = 2
+POLICY_VIOLATION = 1008
+SERVICE_RESTART = 1012
+"""Close codes of RFC 6455 §7.4.1 and, for 1012, of its registry."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -424,6 +428,9 @@ class NativeConversation:
     that the subprotocol has not."""
 
     defaults: Defaults = WEBSOCKET_DEFAULTS
+    in_order = False
+    idle_ms: int | None = None
+    is_over = False
 
     def __init__(
         self, form: AudioForm = AudioForm.BINARY, subprotocol: Subprotocol = Subprotocol.JSON
@@ -447,6 +454,11 @@ class NativeConversation:
                 )
             case _:
                 assert_never(subprotocol)
+
+    @property
+    def resuming(self) -> Resuming:
+        """By `resume`."""
+        return self
 
     def open(self, hello: Hello) -> list[Frame]:
         """`ready`."""
@@ -522,6 +534,10 @@ class NativeConversation:
     def encode_error(self, problem: Problem, context: str | None, id: str | None) -> list[Frame]:
         """`error`."""
         return [self._write(problem_message(problem, context, id))]
+
+    def close_code(self, verdict: Verdict) -> int:
+        """SERVICE_RESTART where another server will do, else POLICY_VIOLATION: the client has broken a bound."""
+        return SERVICE_RESTART if verdict is Verdict.DRAINING else POLICY_VIOLATION
 
 
 def _audio_frame(number: int, audio: Audio) -> bytes:
@@ -632,33 +648,3 @@ def decode_request(body: bytes) -> SpeechRequest:
 def encode_http_error(problem: Problem, request_id: str) -> bytes:
     """The body that goes with `problem.status`."""
     return _JSON.encode(ErrorBody(problem_message(problem), request_id))
-
-
-def choose_subprotocol(offered: Sequence[str]) -> Subprotocol | None:
-    """The first offered one that is spoken here, as a client offers what it likes best first (RFC 6455 §4.1); None when
-    nothing was offered. Raises InvalidValue when only others were.
-
-    A client that offered only others would fail by itself on an answer without one, and say less.
-    """
-    if not offered:
-        return None
-    for name in offered:
-        if name in set(Subprotocol):
-            return Subprotocol(name)
-    raise InvalidValue(
-        "none of the offered subprotocols is spoken here",
-        field="Sec-WebSocket-Protocol",
-        allowed=", ".join(Subprotocol),
-    )
-
-
-def audio_form(name: str | None) -> AudioForm:
-    """The form named by the handshake's `audio` parameter. Raises InvalidValue."""
-    if name is None:
-        return AudioForm.BINARY
-    try:
-        return AudioForm(name)
-    except ValueError:
-        raise InvalidValue(
-            f"there is no audio form {name!r}", field="audio", allowed=", ".join(AudioForm)
-        ) from None

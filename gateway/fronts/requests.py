@@ -13,14 +13,14 @@ from gateway.dialects.http import HttpRequest
 
 
 def read_head(scope: Scope) -> HttpRequest:
-    """A request without its body."""
+    """A request without its body; a handshake is a GET (RFC 6455 §4.1)."""
     headers: dict[str, str] = {}
     for raw, value in scope["headers"]:
         name, text = raw.decode("latin-1"), value.decode("latin-1").strip()
         headers[name] = f"{headers[name]}, {text}" if name in headers else text
     query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     return HttpRequest(
-        method=scope["method"],
+        method=scope.get("method", "GET"),
         path=scope["path"],
         query=dict(query),
         headers=headers,

@@ -1,7 +1,7 @@
-"""Conversational speech over a WebSocket. The front negotiates and carries; the mux serves.
+"""Conversational speech over a WebSocket. The dialect negotiates and translates, the front carries, the mux serves.
 
 Everything that can be judged from the handshake is judged before it is accepted, and refused with a real HTTP status
-and a JSON body (the ASGI extension "websocket.http.response").
+and a body (the ASGI extension "websocket.http.response").
 """
 
 from __future__ import annotations
@@ -10,33 +10,34 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
 from gateway.accounts.caller import Caller
+from gateway.accounts.clock import now_ms
 from gateway.accounts.model import Scope as Use
-from gateway.core.errors import GatewayError, Internal
-from gateway.core.params import WEBSOCKET_DEFAULTS
-from gateway.dialects.base import Frame
-from gateway.dialects.native import (
-    NativeConversation,
-    Subprotocol,
-    audio_form,
-    choose_subprotocol,
-    encode_http_error,
-)
+from gateway.core.errors import GatewayError, Internal, Problem
+from gateway.core.params import WEBSOCKET_DEFAULTS, Catalog
+from gateway.dialects.base import Conversation, Frame, Verdict
+from gateway.dialects.handshake import Handshake
+from gateway.dialects.native_websocket import NativeHandshake
 from gateway.fronts.authentication import authenticate
-from gateway.fronts.reply import error_headers, headers, new_request_id, owner_of, send_json
+from gateway.fronts.reply import (
+    error_details,
+    headers,
+    new_request_id,
+    owner_of,
+    said_headers,
+    send_json,
+)
+from gateway.fronts.requests import read_head
 from gateway.runtime.house import House
 from gateway.runtime.mux import Mux
-from gateway.runtime.wire import Verdict, Wire
+from gateway.runtime.wire import Wire
 
-POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
-SERVICE_RESTART = 1012
 GOODBYES = {1000, 1005}
-"""Close codes of RFC 6455 §7.4.1 and, for 1012, of its registry. Who closes with 1000, or with none (1005), will not come back."""
+"""Close codes of RFC 6455 §7.4.1. Who closes with 1000, or with none (1005), will not come back."""
 CLOSE_MS_MAX = 1_000
 """How long a close frame may take to leave; a peer that does not read never gets it."""
 SPEECH = "speech"
@@ -47,44 +48,52 @@ ROUTE = WEBSOCKET_DEFAULTS.route
 log = logging.getLogger("gateway.websocket")
 
 
-class SpeechOverWebSocket:
-    """`GET /v1/speech` with an upgrade, as a plain ASGI application."""
+NATIVE = NativeHandshake()
 
-    def __init__(self, house: House) -> None:
+
+class SpeechOverWebSocket:
+    """One route of conversations in a dialect, as a plain ASGI application. `catalog` is what the dialect offers, if that is
+    not what the native protocol does."""
+
+    def __init__(
+        self, house: House, handshake: Handshake = NATIVE, catalog: Catalog | None = None
+    ) -> None:
         self._house = house
+        self._handshake = handshake
+        self._catalog = house.catalog if catalog is None else catalog
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection from its handshake to its end."""
         request_id = new_request_id()
         await receive()  # websocket.connect, always the first message (ASGI)
         try:
-            caller = await authenticate(self._house, scope, Use.SPEECH)
-            subprotocol = choose_subprotocol(scope["subprotocols"])
-            query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-            conversation = NativeConversation(
-                audio_form(query.get("audio", [None])[-1]), subprotocol or Subprotocol.JSON
-            )
+            request, offered = read_head(scope), scope["subprotocols"]
+            shown = self._handshake.credentials(request, offered)
+            caller = await authenticate(self._house, scope, Use.SPEECH, shown)
+            agreed = self._handshake.agree(request, offered, self._catalog, self._house.limits)
             with self._house.admission.connection():
-                head = headers(request_id, "")[1:]
                 await send(
-                    {"type": "websocket.accept", "subprotocol": subprotocol, "headers": head}
+                    {
+                        "type": "websocket.accept",
+                        "subprotocol": agreed.subprotocol,
+                        "headers": headers(request_id, "")[1:],
+                    }
                 )
-                await self._serve(scope, conversation, request_id, caller, receive, send)
+                await self._serve(scope, agreed.conversation, request_id, caller, receive, send)
         except GatewayError as error:
             self._house.metrics.refused(ROUTE, error.problem)
             self._ended("refused")
-            await send_json(
-                send,
-                error.problem.status,
-                encode_http_error(error.problem, request_id),
-                error_headers(error.problem, request_id),
-                prefix="websocket.http.response",
-            )
+            await self._refuse(send, error.problem, request_id)
+
+    async def _refuse(self, send: Send, problem: Problem, request_id: str) -> None:
+        refusal = self._handshake.refuse(problem, request_id, now_ms() / 1_000)
+        head = said_headers(request_id, [*refusal.headers, *error_details(problem)])
+        await send_json(send, refusal.status, refusal.body, head, prefix="websocket.http.response")
 
     async def _serve(
         self,
         scope: Scope,
-        conversation: NativeConversation,
+        conversation: Conversation,
         request_id: str,
         caller: Caller,
         receive: Receive,
@@ -115,8 +124,7 @@ class SpeechOverWebSocket:
                     await send({"type": "websocket.close", "code": code, "reason": reason})
 
         async def hang_up(verdict: Verdict) -> None:
-            code = SERVICE_RESTART if verdict is Verdict.DRAINING else POLICY_VIOLATION
-            await end(code, verdict.name.lower())
+            await end(conversation.close_code(verdict), verdict.name.lower())
 
         try:
             wire = Wire(take, give, lambda: said_goodbye, hang_up, ends_at=_ends_at(caller))
@@ -125,6 +133,7 @@ class SpeechOverWebSocket:
                 *(self._house, conversation, request_id),
                 owner=owner_of(scope, caller),
                 caller=caller,
+                catalog=self._catalog,
             )
             verdict = await mux.run(wire)
         except ExceptionGroup:
@@ -143,6 +152,7 @@ class SpeechOverWebSocket:
             "speech_websocket",
             extra={
                 "request_id": request_id,
+                "dialect": self._handshake.name,
                 "key": caller.key,
                 "verdict": verdict.name.lower(),
                 "ms": round((time.monotonic() - begun) * 1_000, 1),

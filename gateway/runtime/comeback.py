@@ -15,12 +15,20 @@ from contextlib import suppress
 from gateway.core.errors import InvalidMessage, InvalidValue, ResumeExpired
 from gateway.core.heard import Remains
 from gateway.core.vocabulary import Codec
-from gateway.dialects.base import Conversation, LostContext, Position, Resume, ResumedContext
+from gateway.dialects.base import (
+    Conversation,
+    LostContext,
+    Position,
+    Resume,
+    ResumedContext,
+    Resuming,
+    Verdict,
+)
 from gateway.runtime.contexts import Contexts, Record
 from gateway.runtime.house import House
 from gateway.runtime.outbox import Outbox
 from gateway.runtime.ring import Told
-from gateway.runtime.wire import Verdict, Wire
+from gateway.runtime.wire import Wire
 
 
 class Comeback:
@@ -59,10 +67,16 @@ class Comeback:
 
     def open(self) -> str | None:
         """The first token; None where sessions cannot be resumed."""
-        if not self._lobby.is_open:
+        if not self._lobby.is_open or self._conversation.resuming is None:
             return None
         self._tokens.append(self._lobby.admit(self, self._principal))
         return self._tokens[-1]
+
+    @property
+    def _words(self) -> Resuming:
+        """Of a dialect that has some: tokens are given and resumed in no other."""
+        assert self._conversation.resuming is not None
+        return self._conversation.resuming
 
     def close(self) -> None:
         """Nobody may resume this session any longer."""
@@ -117,11 +131,11 @@ class Comeback:
         """Somebody comes back, having come so far; `bring` must follow. Raises InvalidValue or ResumeGone.
 
         Of several who come at once the last one is meant."""
-        if kind != self._conversation.kind:
+        if kind != self._words.kind:
             raise InvalidValue(
                 "the session was begun in another form",
                 field="audio",
-                allowed=self._conversation.kind,
+                allowed=self._words.kind,
             )
         records = self._contexts.records()
         for record in records:
@@ -165,13 +179,13 @@ class Comeback:
             )
         token = self._lobby.admit(self, self._principal)
         self._tokens.append(token)
-        hello = self._conversation.encode_resumed(self._session, token, contexts, resume.id)
+        hello = self._words.encode_resumed(self._session, token, contexts, resume.id)
         self._outbox.retell(Told("", frame, 0, None) for frame in hello)
         self._outbox.retell(missed)
 
     def _missed(self, record: Record, position: Position) -> list[Told]:
         is_pcm = record.session.settings.format.codec is Codec.PCM_S16LE
-        cut = self._conversation.from_sample if is_pcm else None
+        cut = self._words.from_sample if is_pcm else None
         return record.ring.since(position, cut)
 
     def remember(self) -> None:
@@ -196,7 +210,7 @@ class Comeback:
             self._answer_lost(found, resume)
             return
         assert isinstance(found, Comeback)
-        found.claim(self, resume, self._conversation.kind)
+        found.claim(self, resume, self._words.kind)
         self._moving_to = found, resume
         self._leave(Verdict.RESUMED_ELSEWHERE)
 
@@ -207,7 +221,7 @@ class Comeback:
         for name, left in remains.items():
             got = resume.positions.get(name, Position()).samples
             lost.append(LostContext(name, *left.split(got)))
-        self._outbox.answer(self._conversation.encode_lost(problem, lost, resume.id))
+        self._outbox.answer(self._words.encode_lost(problem, lost, resume.id))
 
     async def move(self, wire: Wire) -> Verdict:
         """Lend the wire to the session that is resumed, until that has no more use for it. Gives how it came to its end."""

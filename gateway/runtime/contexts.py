@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.accounts.caller import Caller
-from gateway.core.commands import Abort
+from gateway.core.commands import Abort, EndInput
 from gateway.core.errors import TooManyContexts
-from gateway.core.params import Defaults, Parameters
+from gateway.core.params import Catalog, Parameters, Settings
 from gateway.core.resolve import resolve
-from gateway.core.session import Session
+from gateway.core.session import Session, State
 from gateway.core.vocabulary import Progress
+from gateway.dialects.base import Conversation
 from gateway.runtime.house import House
 from gateway.runtime.ring import Ring
 from gateway.runtime.speaker import Speaker
@@ -61,7 +62,8 @@ class Contexts:
         self,
         house: House,
         session: str,
-        defaults: Defaults,
+        conversation: Conversation,
+        catalog: Catalog,
         wake: Callable[[], None],
         *,
         owner: str,
@@ -69,7 +71,10 @@ class Contexts:
     ) -> None:
         self._house = house
         self._session = session
-        self._defaults = defaults
+        self._defaults = conversation.defaults
+        self._in_order = conversation.in_order
+        self._can_resume = conversation.resuming is not None
+        self._catalog = catalog
         self._wake = wake
         self._owner = owner
         self._caller = caller
@@ -95,7 +100,7 @@ class Contexts:
                 field="context",
                 allowed=f"at most {limits.contexts_max}",
             )
-        settings = resolve(parameters, self._house.catalog, self._defaults)
+        settings = self.resolve(parameters)
         self._house.open_context(self._caller, settings.engine, promised=self.is_fresh)
         self._fresh_until = None
         route = self._defaults.route
@@ -113,13 +118,30 @@ class Contexts:
         )
         self._house.receipts.begin(self._session, self._caller.key, route, speaker.receipt)
         ring = Ring(name, limits.resume_ring_bytes, self._house.lobby.rings)
-        if not self._house.lobby.is_open:
+        if not self._house.lobby.is_open or not self._can_resume:
             ring.close()
         context = Context(Record(name, speaker.session, ring), parameters, speaker)
         self.open[name] = context
         self.share()
         self._wake()
         return context
+
+    def renew(self, old: Context, parameters: Parameters, tasks: asyncio.TaskGroup) -> None:
+        """Begin another by the name of `old`, whose text is spoken to its end. Raises what `begin` raises, and then nothing
+        has changed."""
+        name = old.name
+        self.begin(name, parameters, None, tasks)
+        new = self.open.pop(name)
+        old.record.name = f"{name} until {self._begun}"
+        self.open[old.name] = old
+        self.open[name] = new
+        self.share()
+        if old.speaker.session.state is State.OPEN:
+            old.speaker.submit(EndInput())
+
+    def resolve(self, parameters: Parameters) -> Settings:
+        """What these come to on this connection. Raises what `core.resolve` raises."""
+        return resolve(parameters, self._catalog, self._defaults)
 
     def withdraw(self, context: Context) -> None:
         """It has not begun after all: what it was to begin with was refused."""
@@ -190,6 +212,11 @@ class Contexts:
             context.speaker.session.is_busy for context in self.open.values()
         )
 
+    @property
+    def have_speech_to_come(self) -> bool:
+        """True while anything that leaves without a further message has not been told yet."""
+        return any(c.speaker.session.has_speech_to_come for c in self.open.values())
+
     def played_by(self) -> float | None:
         """When the last listener will have played what was sent, in contexts that have ended since, too."""
         open_ones = (context.speaker.session.played_by for context in self.open.values())
@@ -199,8 +226,10 @@ class Contexts:
     # --- whose turn it is --------------------------------------------------------------------------------------------
 
     def by_urgency(self) -> list[Context]:
-        """Acknowledgements first, then whose listener has the least left to play."""
+        """Acknowledgements first, then whose listener has the least left to play; or the oldest alone."""
         contexts = list(self.open.values())
+        if self._in_order:
+            return contexts[:1]
         if len(contexts) > 1:
             now = self._clock()
             contexts.sort(
@@ -213,7 +242,7 @@ class Contexts:
 
     def share(self) -> None:
         """Several contexts take shorter turns than one, and a download longer ones than a listener."""
-        alone = len(self.open) <= 1
+        alone = len(self.open) <= 1 or self._in_order
         for context in self.open.values():
             session = context.speaker.session
             frame_ms = FRAME_MS_UNPACED if session.settings.lead_ms is None else FRAME_MS

@@ -14,9 +14,18 @@ from gateway.core.errors import (
     Problem,
 )
 from gateway.core.params import Parameters
-from gateway.core.resolve import merge, resolve
+from gateway.core.resolve import merge
 from gateway.core.session import State
-from gateway.dialects.base import Adjust, Conversation, Frame, NotUnderstood, Ping, Resume, Said
+from gateway.dialects.base import (
+    Adjust,
+    Conversation,
+    Frame,
+    NotUnderstood,
+    Ping,
+    Renew,
+    Resume,
+    Said,
+)
 from gateway.runtime.comeback import Comeback
 from gateway.runtime.contexts import Context, Contexts, Record
 from gateway.runtime.house import House
@@ -99,10 +108,11 @@ class Hearing:
             await self._begin_or_recall(said, tasks)
         elif isinstance(intent, Adjust):
             merged = merge(context.parameters, intent.parameters)
-            settings = resolve(merged, self._house.catalog, self._conversation.defaults)
-            context.speaker.submit(Configure(settings, intent.id))
-            context.parameters = merged
-            self._contexts.share()
+            self._configure(context, merged, intent.id)
+        elif isinstance(intent, Renew) and context.speaker.session.state is State.CONFIGURING:
+            self._configure(context, intent.parameters, None)
+        elif isinstance(intent, Renew):
+            self._contexts.renew(context, intent.parameters, tasks)
         elif isinstance(intent, Clear) and context.speaker.session.state is State.CLOSED:
             # Its last audio is being encoded: too late to take anything back, not too late to ask what was heard.
             self._recall(context.record, intent)
@@ -113,8 +123,8 @@ class Hearing:
         """Settings, text and a flush begin a context; a clear may still ask what was heard of one that has ended."""
         intent = said.intent
         ended = self._contexts.ended.get(said.context)
-        if isinstance(intent, Adjust):
-            self._contexts.begin(said.context, intent.parameters, intent.id, tasks)
+        if isinstance(intent, Adjust | Renew):
+            self._contexts.begin(said.context, intent.parameters, said.id, tasks)
             self._contexts.forget_ended(said.context)
         elif isinstance(intent, PushText | Flush):
             context = self._contexts.begin(said.context, Parameters(), None, tasks)
@@ -132,6 +142,11 @@ class Hearing:
             raise ContextUnknown(
                 f"there is no context {said.context!r}", field="context", allowed="an open context"
             )
+
+    def _configure(self, context: Context, parameters: Parameters, id: str | None) -> None:
+        context.speaker.submit(Configure(self._contexts.resolve(parameters), id))
+        context.parameters = parameters
+        self._contexts.share()
 
     async def _pass_on(self, context: Context, intent: Command) -> None:
         if isinstance(intent, PushText):

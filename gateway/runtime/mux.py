@@ -12,9 +12,9 @@ from typing import Any
 
 from gateway.accounts.caller import LOCAL, Caller
 from gateway.core.events import Audio, Cleared, Closed, Event
-from gateway.core.params import Parameters
+from gateway.core.params import Catalog, Parameters
 from gateway.core.resolve import resolve
-from gateway.dialects.base import Conversation, Frame, Hello
+from gateway.dialects.base import Conversation, Frame, Hello, Verdict
 from gateway.runtime.comeback import Comeback
 from gateway.runtime.contexts import Contexts, Record
 from gateway.runtime.hearing import Hearing
@@ -23,13 +23,14 @@ from gateway.runtime.outbox import Outbox
 from gateway.runtime.silence import Silence
 from gateway.runtime.stall import Stall
 from gateway.runtime.wake import Wake
-from gateway.runtime.wire import Verdict, Wire
+from gateway.runtime.wire import Wire
 
 
 class Mux:
     """One connection, and those that resume it. `run` serves it, once, until the peer or the server ends it.
 
-    It is `caller`'s, and only his key may resume it."""
+    It is `caller`'s, and only his key may resume it. `catalog` is what the dialect offers, if that is not what the native
+    protocol does."""
 
     def __init__(
         self,
@@ -39,14 +40,16 @@ class Mux:
         *,
         owner: str = "",
         caller: Caller = LOCAL,
+        catalog: Catalog | None = None,
     ) -> None:
         self._house = house
+        self._catalog = house.catalog if catalog is None else catalog
         self._conversation = conversation
         self._session = session
         self._wake = Wake()
         self._outbox = Outbox(self._wake)
         self._contexts = Contexts(
-            *(house, session, conversation.defaults, self._wake), owner=owner, caller=caller
+            *(house, session, conversation, self._catalog, self._wake), owner=owner, caller=caller
         )
         self._comeback = Comeback(
             *(house, session, conversation, self._contexts, self._outbox, self._leave),
@@ -67,7 +70,7 @@ class Mux:
 
         Gives how `wire` came to its end. When it returns or raises, no task, worker or place of this connection is left.
         """
-        settings = resolve(Parameters(), self._house.catalog, self._conversation.defaults)
+        settings = resolve(Parameters(), self._catalog, self._conversation.defaults)
         hello = Hello(
             self._session,
             settings,
@@ -118,7 +121,7 @@ class Mux:
         self._leaving = asyncio.get_running_loop().create_future()
         wire.played_by = self._contexts.played_by
         stall = Stall(limits.send_stall_ms / 1_000, self._contexts.played_by)
-        silence = Silence(limits, lambda: bool(self._contexts.open))
+        silence = self._new_silence()
         reader = tasks.create_task(self._read(wire, silence, tasks))
         writer = tasks.create_task(self._write(wire, stall))
         silence.begin(
@@ -150,6 +153,15 @@ class Mux:
         self._outbox.discard()
         return self._leaving.result()
 
+    def _new_silence(self) -> Silence:
+        limits, idle_ms = self._house.limits, self._conversation.idle_ms
+        if idle_ms is not None:
+            return Silence(idle_ms, idle_ms, lambda: self._contexts.have_speech_to_come)
+        return Silence(
+            *(limits.first_message_ms, limits.connection_idle_ms),
+            lambda: bool(self._contexts.open),
+        )
+
     def _leave(self, verdict: Verdict) -> None:
         """Use the wire no longer. The first call counts."""
         if not self._leaving.done():
@@ -167,7 +179,8 @@ class Mux:
         while not self._leaving.done() and (message := await wire.receive()) is not None:
             silence.broken()
             self._is_hearing = True
-            await self._hearing.hear(message, tasks)
+            if not self._conversation.is_over:
+                await self._hearing.hear(message, tasks)
             self._is_hearing = False
             # Many messages may have come at once; others must get their turn all the same.
             await asyncio.sleep(0)
@@ -181,6 +194,9 @@ class Mux:
                 for frame in frames:
                     if not await self._send(wire, stall, frame):
                         return
+                if self._conversation.is_over and not self._outbox:
+                    self._leave(Verdict.REFUSED)
+                    return
                 # A send that is taken at once does not suspend; others must get their turn all the same.
                 await asyncio.sleep(0)
             if self._drain.has_begun and not self._contexts.is_busy:

@@ -1,20 +1,19 @@
-"""A connection over which nothing is said, and on which nothing is open, comes to its end."""
+"""A connection over which nothing is said, and on which nothing is under way, comes to its end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
-from gateway.core.limits import Limits
-
 
 class Silence:
-    """Notices when no message has come for `first_message_ms`, or no other one for `connection_idle_ms`. As long as
-    `busy()`, it is no silence. One timer, however much is said.
+    """Notices when no message has come for `first_ms`, or no other one for `idle_ms`. As long as `busy()`, it is no silence.
+    One timer, however much is said.
     """
 
-    def __init__(self, limits: Limits, busy: Callable[[], bool]) -> None:
-        self._limits = limits
+    def __init__(self, first_ms: int, idle_ms: int, busy: Callable[[], bool]) -> None:
+        self._first_ms = first_ms
+        self._idle_ms = idle_ms
         self._busy = busy
         self._loop = asyncio.get_running_loop()
         self._since = self._loop.time()
@@ -37,9 +36,7 @@ class Silence:
             self._timer.cancel()
 
     def _due(self) -> float:
-        limits = self._limits
-        patience_ms = limits.first_message_ms if self._first else limits.connection_idle_ms
-        return self._since + patience_ms / 1_000
+        return self._since + (self._first_ms if self._first else self._idle_ms) / 1_000
 
     def _look(self, end: Callable[[bool], object]) -> None:
         if self._busy():

@@ -1,33 +1,12 @@
-"""What carries the messages of a connection, and how it came to its end."""
+"""What carries the messages of a connection."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from enum import Enum, auto
 
-from gateway.dialects.base import Frame
-
-
-class Verdict(Enum):
-    """How a connection came to its end."""
-
-    PEER_GONE = auto()
-    REPLIES_UNREAD = auto()
-    """The client sends but does not read the answers."""
-    SEND_STALLED = auto()
-    """The client takes no bytes."""
-    FIRST_MESSAGE_LATE = auto()
-    """The client has said nothing since it came."""
-    IDLE = auto()
-    """The client has said nothing for long, and no context is open."""
-    RESUMED_ELSEWHERE = auto()
-    """The client has come back over another connection."""
-    SESSION_OVER = auto()
-    """It has lasted as long as it may."""
-    DRAINING = auto()
-    """The server is going away."""
+from gateway.dialects.base import Frame, Verdict
 
 
 def _future() -> asyncio.Future[Verdict]:

@@ -18,8 +18,8 @@ from websockets.typing import Subprotocol
 from gateway.accounts.credentials import Credential, Kind, new_credential
 from gateway.accounts.model import Scope
 from gateway.config import AccountsConfig, Config, ConfigError, ServerConfig, judge_exposure
+from gateway.dialects.base import Verdict
 from gateway.dialects.native import ErrorBody
-from gateway.runtime.wire import Verdict
 from tests.accounts.test_gate import make_key
 from tests.fronts.peers import http_client
 from tests.limits.borders import border

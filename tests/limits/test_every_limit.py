@@ -71,7 +71,7 @@ NO_BOUNDS = (
         "guard.messages.INVALID_DATA",
         "guard.losing.ABNORMAL",
         "fronts.websocket.INTERNAL_ERROR",
-        "fronts.websocket.SERVICE_RESTART",
+        "dialects.native.SERVICE_RESTART",
         "fronts.traced.*",
     ),
     # How engines speak.

@@ -11,9 +11,9 @@ from gateway.core.limits import Limits
 from gateway.core.params import Segmentation
 from gateway.core.synthesis import Finished, Produced, Report, Synthesize
 from gateway.core.vocabulary import PushBoundary
+from gateway.dialects.base import Verdict
 from gateway.engines.chaos import ChaosEngine, Hang
 from gateway.engines.tone import ToneEngine
-from gateway.runtime.wire import Verdict
 from tests.fronts.peers import http_client
 from tests.limits.borders import border, turns
 from tests.support.memory import memory_house, memory_socket

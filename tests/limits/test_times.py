@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from starlette.types import ASGIApp
 
+from gateway.dialects.base import Verdict
 from gateway.engines.chaos import ChaosEngine, Delay
 from gateway.engines.tone import ToneEngine
 from gateway.fronts.answer import GOODBYE_MS_MAX
@@ -21,7 +22,6 @@ from gateway.fronts.http import SpeechOverHttp
 from gateway.fronts.websocket import CLOSE_MS_MAX, SpeechOverWebSocket
 from gateway.guard.requests import LINGER_S
 from gateway.runtime.contexts import FRESH_S
-from gateway.runtime.wire import Verdict
 from tests.fronts.peers import HANDSHAKE, RawPeer, raw_peer
 from tests.limits.borders import after, border, is_over, now, turns, under_way
 from tests.support.memory import memory_house, memory_socket
@@ -286,7 +286,8 @@ async def asked(
 
 async def handshake(app: ASGIApp, *, takes: int) -> None:
     """A WebSocket whose client says nothing, and takes so many messages."""
-    scope = {"type": "websocket", "subprotocols": [], "query_string": b"", "headers": []}
+    scope: dict[str, Any] = {"type": "websocket", "path": "/v1/speech", "headers": []}
+    scope |= {"query_string": b"", "subprotocols": []}
     await _serve(app, scope, [{"type": "websocket.connect"}], takes, None)
 
 

@@ -14,11 +14,11 @@ from gateway.core.cleanup import HELD_CHARS_MAX, Cleaner
 from gateway.core.errors import NotAcceptable, Overloaded
 from gateway.core.vocabulary import Cleanup
 from gateway.dialects.accept import RANGES_MAX, choose
+from gateway.dialects.base import Verdict
 from gateway.dialects.wire import UNKNOWN_FIELD_CHARS_MAX, UNKNOWN_FIELDS_NAMED_MAX
 from gateway.engines.espeak import TEXT_CHARS_MAX
 from gateway.engines.frames import AUDIO, FRAME_BYTES_MAX, HEADER, BrokenFrame, take_frames
 from gateway.engines.plain_text import CALL_CHARS_MAX, split_calls
-from gateway.runtime.wire import Verdict
 from gateway.server import CLOSING_MS, FAREWELL_MS, build_server
 from tests.limits.borders import after, border, now, turns
 from tests.support.memory import memory_house, memory_socket

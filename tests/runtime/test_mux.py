@@ -11,11 +11,11 @@ import pytest
 
 from gateway.core.synthesis import Produced, Report, Synthesize
 from gateway.core.vocabulary import Codec
+from gateway.dialects.base import Verdict
 from gateway.dialects.native import AudioForm
 from gateway.engines.base import EngineInfo
 from gateway.engines.chaos import ChaosEngine, Delay, Fail, Hang
 from gateway.engines.tone import ToneEngine
-from gateway.runtime.wire import Verdict
 from tests.support.memory import MemorySocket, memory_house, memory_socket
 from tests.support.server import AudioFrame, Message
 

@@ -12,12 +12,12 @@ from gateway.audio.farm import EncodeFarm
 from gateway.core.errors import Overloaded
 from gateway.core.limits import Limits
 from gateway.core.synthesis import Report, Synthesize
+from gateway.dialects.base import Verdict
 from gateway.engines.chaos import ChaosEngine, Hang
 from gateway.engines.tone import ToneEngine
 from gateway.runtime.admission import Admission
 from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
-from gateway.runtime.wire import Verdict
 from tests.support.memory import memory_house, memory_socket
 from tests.support.server import Message
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from gateway.accounts.caller import LOCAL, Caller
+from gateway.dialects.base import Verdict
 from gateway.dialects.native import DEFAULT_CONTEXT, AudioForm
 from gateway.runtime.house import House
-from gateway.runtime.wire import Verdict
 from tests.support.listener import Listener, lost_in, told
 from tests.support.memory import MemorySocket, memory_house, memory_socket
 from tests.support.server import AudioFrame, Message

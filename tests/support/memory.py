@@ -14,7 +14,7 @@ from gateway.app import build_catalog
 from gateway.audio.farm import EncodeFarm
 from gateway.config import Config, ModelConfig
 from gateway.core.limits import Limits
-from gateway.dialects.base import Frame
+from gateway.dialects.base import Frame, Verdict
 from gateway.dialects.native import AudioForm, NativeConversation
 from gateway.engines.base import Engine
 from gateway.engines.tone import ToneEngine
@@ -23,7 +23,7 @@ from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
 from gateway.runtime.mux import Mux
 from gateway.runtime.turns import new_turns
-from gateway.runtime.wire import Verdict, Wire
+from gateway.runtime.wire import Wire
 from tests.support.server import SpeechSocket
 
 FRAMES_MAX = 100_000

@@ -40,14 +40,13 @@ from gateway.config import (
 )
 from gateway.core.errors import all_errors
 from gateway.core.limits import Limits
-from gateway.dialects.base import Frame
-from gateway.dialects.native import AudioForm, NativeConversation, Subprotocol
+from gateway.dialects.base import Frame, Verdict
+from gateway.dialects.native import SERVICE_RESTART, AudioForm, NativeConversation, Subprotocol
 from gateway.engines.base import Engine
 from gateway.engines.chaos import ChaosEngine, Fail
-from gateway.fronts.websocket import SERVICE_RESTART
 from gateway.runtime.house import House
 from gateway.runtime.mux import Mux
-from gateway.runtime.wire import Verdict, Wire
+from gateway.runtime.wire import Wire
 from tests.support.memory import MemoryConnection
 from tests.support.pages import Page
 from tests.support.retold import Retold, in_msgpack

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.config import RATES, ConfigError, ControlsConfig, controls_of
+from gateway.core.limits import Chars
 from gateway.core.params import Catalog, Model, Spoken, Voice
 from gateway.core.vocabulary import Delivery, Route
 from gateway.engines.base import EngineInfo
@@ -35,7 +36,7 @@ class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class VendorModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model as the vendor names it. `model` is the one of the gateway's own that speaks for it; empty = its default one.
     Without `voices` it has all of the catalog. `http_file` is what it can do when the whole file is waited for; without it that
-    is what `http` says."""
+    is what `http` says. `text_chars_max` bounds one request or message of a route, beside the limits of the gateway."""
 
     default_voice: str
     model: str = ""
@@ -45,6 +46,7 @@ class VendorModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     millicredits_per_char: Annotated[int, Meta(ge=0, le=1_000_000)] = 1
     price_step_chars: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     delivery: Delivery = Delivery.NATIVE
+    text_chars_max: dict[Route, Chars] = {}
     http: ControlsConfig = ControlsConfig()
     http_file: ControlsConfig | None = None
     websocket: ControlsConfig = ControlsConfig()
@@ -97,6 +99,7 @@ def build_vendor(config: VendorConfig, own: Catalog, engines: Mapping[str, Engin
                 Route.WEBSOCKET: controls_of(model.websocket),
             },
             delivery=model.delivery,
+            text_chars_max=model.text_chars_max,
         )
     if config.default_model not in models:
         raise ConfigError(f"default_model: there is no model {config.default_model!r}")

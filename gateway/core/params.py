@@ -109,6 +109,7 @@ class Model(msgspec.Struct, frozen=True):
 
     `engine_rate` is the engine's own sample rate in Hz, `sample_rates` those it may be resampled to; `variants` are
     voice modifiers that may follow any voice as `voice+variant`; `delivery` is how its speech comes unless the caller says it.
+    `text_chars_max` are the characters that one request or message may have on a route, where the vendor has a bound of its own.
     """
 
     id: str
@@ -121,6 +122,7 @@ class Model(msgspec.Struct, frozen=True):
     controls: Mapping[Route, Controls]
     variants: frozenset[str] = frozenset()
     delivery: Delivery = Delivery.NATIVE
+    text_chars_max: Mapping[Route, int] = {}
 
 
 class Catalog(msgspec.Struct, frozen=True):

@@ -34,7 +34,8 @@ class HttpRequest(msgspec.Struct, frozen=True):
 class Agreed(msgspec.Struct, frozen=True):
     """A request understood and judged. `whole` asks for a complete file with exact sizes instead of a stream; a client that
     names `sample_start` has had the audio before it. With a `form` the audio comes among events. `ignored` is what the
-    request asked for and will not get, by the names of its fields."""
+    request asked for and will not get, by the names of its fields; `adjusted` is what it gets in the place of other things, as
+    `name=value`."""
 
     text: str
     settings: Settings
@@ -42,6 +43,7 @@ class Agreed(msgspec.Struct, frozen=True):
     sample_start: int | None = None
     form: LineForm | None = None
     ignored: tuple[str, ...] = ()
+    adjusted: tuple[str, ...] = ()
 
 
 class Answering(msgspec.Struct, frozen=True):
@@ -104,8 +106,8 @@ class Exchange(Protocol):
         takes its place."""
         ...
 
-    def wrapping(self, agreed: Agreed, request_id: str) -> Wrapping | None:
-        """How a whole file is wrapped; None = it is sent as it is."""
+    def wrapping(self, agreed: Agreed, request_id: str, at_s: float) -> Wrapping | None:
+        """How a whole file is wrapped; None = it is sent as it is. `at_s` is the time since 1970."""
         ...
 
     def refuse(self, problem: Problem, request_id: str, at_s: float) -> Refusal:

@@ -89,7 +89,7 @@ class NativeExchange:
             said.append(("x-speech-warnings", ", ".join(answering.warnings)))
         return said
 
-    def wrapping(self, agreed: Agreed, request_id: str) -> None:
+    def wrapping(self, agreed: Agreed, request_id: str, at_s: float) -> None:
         """A file is sent as it is."""
 
     def refuse(self, problem: Problem, request_id: str, at_s: float) -> Refusal:

@@ -27,6 +27,9 @@ from gateway.telemetry.receipt import Receipt
 GOODBYE_MS_MAX = 1_000
 """How long an error may take to leave that comes after the first byte."""
 
+WRAPPED_BYTES = 262_144
+"""What is wrapped in one turn of the loop."""
+
 Bound = Callable[[Awaitable[None]], Awaitable[None]]
 """Awaits a send, and raises TimeoutError when it takes too long."""
 
@@ -96,7 +99,7 @@ class Answer:
     def describe(self, agreed: Agreed, keep_alive_s: float) -> None:
         """What was agreed on: the audio is taken in this form from now on."""
         self._agreed = agreed
-        self._wrapping = self._exchange.wrapping(agreed, self.request_id)
+        self._wrapping = self._exchange.wrapping(agreed, self.request_id, now_ms() / 1_000)
         self._sample_rate = agreed.settings.format.sample_rate
         self._media_type = media_type(agreed.settings.format)
         if agreed.form is not None:
@@ -112,8 +115,7 @@ class Answer:
             return
         match event:
             case Audio() if whole:
-                data = event.data if self._wrapping is None else self._wrapping.take(event.data)
-                self._parts.append((data, event.sample_count / self._sample_rate))
+                await self._keep(event)
             case Audio():
                 await self._stream(event.data)
             case Warned():
@@ -121,6 +123,18 @@ class Answer:
                     self._warnings.append(event.code)
             case _:
                 pass
+
+    async def _keep(self, event: Audio) -> None:
+        """A part of a whole file, which may be all of it."""
+        seconds = event.sample_count / self._sample_rate
+        if self._wrapping is None:
+            self._parts.append((event.data, seconds))
+            return
+        size = len(event.data)
+        for start in range(0, size, WRAPPED_BYTES):
+            piece = event.data[start : start + WRAPPED_BYTES]
+            self._parts.append((self._wrapping.take(piece), seconds * len(piece) / size))
+            await asyncio.sleep(0)
 
     async def keep_alive(self) -> None:
         """Say that there is nothing to say, when that is due."""

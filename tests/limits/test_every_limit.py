@@ -44,6 +44,7 @@ ELSEWHERE = {
 NO_BOUNDS = (
     # What is done in one go; more of it is done in two, and the same comes out.
     *("runtime.speaker.SLICE_CHARS", "engines.espeak_worker.*", "engines.worker.RECEIVE_BYTES"),
+    "fronts.answer.WRAPPED_BYTES",
     # Lengths of audio in one event, and the rhythm of pacing.
     *("*.FRAME_MS", "*.FRAME_MS_*", "*.TELEPHONY_FRAME_MS", "core.session.*_S", "core.segmenter.*"),
     # Rules of language: how far text is looked at. That the work grows with the text and no faster is one property.
@@ -58,6 +59,7 @@ NO_BOUNDS = (
     *("core.cleanup.speech.*", "core.cleanup.cleaner.LEFT_CHARS"),
     # Parts of formats and foreign interfaces, and codes of protocols.
     *("audio.frames.*", "audio.mp3.*", "audio.muxed.*", "audio.pcm.*", "audio.raw.*"),
+    *("dialects.sarvam.*", "dialects.sarvam_http._GROUP"),
     *("core.formats.*", "config.RATES", "*.SAMPLE_BYTES", "dialects.native.AUDIO_VERSION"),
     # Which numbers a message may write as floats, and how deep in it they lie.
     *("dialects.wire.INTEGER_MAX", "dialects.wire.VALUES_DEEP_MAX"),

@@ -33,6 +33,7 @@ from gateway.core.vocabulary import Cleanup
 from gateway.engines.base import Engine, EngineInfo
 from gateway.engines.espeak import EspeakEngine
 from gateway.engines.tone import ToneEngine
+from gateway.fronts.counted import Counted
 from gateway.fronts.described.asyncapi import asyncapi
 from gateway.fronts.described.openapi import openapi
 from gateway.fronts.http import SpeechOverHttp
@@ -280,7 +281,7 @@ class Gateway:
         self._starlette.router.default = nothing_here
         self._starlette.add_exception_handler(500, crashed)
         self._origins = Origins(
-            self._starlette,
+            Counted(self._starlette, lambda: self.house),
             allowed=config.server.allowed_origins,
             proxies=Proxies(config.server.trusted_proxies),
             on_loopback=is_loopback(config.server.host),

@@ -1,4 +1,4 @@
-"""How much a key may have: requests and characters per minute, contexts at once; and how often an address may be wrong.
+"""How much a key may have: requests and characters per minute, contexts at once.
 
 A rate is judged by the generic cell rate algorithm (GCRA, ITU-T I.371 §A): one time per key says everything, so there is
 nothing to sweep, and when the next one will do is known exactly. Who has asked for nothing for a minute may have a whole
@@ -62,7 +62,6 @@ class Quotas:
         self._clock = clock
         self._requests = Rate(limits.key_requests_per_minute)
         self._chars = Rate(limits.key_chars_per_minute)
-        self._mistakes = Rate(limits.address_mistakes_per_minute)
         self._contexts: dict[str, int] = {}
 
     def request(self, caller: Caller) -> None:
@@ -76,20 +75,6 @@ class Quotas:
         own = caller.limits.chars_per_minute
         most = self._limits.key_chars_per_minute if own is None else own
         self._take(self._chars, caller, count, "characters", most)
-
-    def judge_address(self, address: str) -> None:
-        """Whether somebody at this address may show a key at all. Raises RateLimited after too many that were not good."""
-        wait_s = self._mistakes.wait_s(address, 1, self._clock())
-        if wait_s > 0:
-            raise RateLimited(
-                "too many keys that are not good came from this address",
-                allowed=f"{self._limits.address_mistakes_per_minute} a minute",
-                retry_after_ms=math.ceil(wait_s * 1_000),
-            )
-
-    def mistake(self, address: str) -> None:
-        """A key that is not good came from this address."""
-        self._mistakes.take(address, 1, self._clock())
 
     def open_context(self, caller: Caller) -> None:
         """One more context; give it back with `close_context`. Raises RateLimited when the key has as many as it may."""

@@ -15,6 +15,7 @@ from gateway.accounts.caller import Caller
 from gateway.accounts.credentials import Kind
 from gateway.accounts.model import Scope as Use
 from gateway.core.errors import Unauthorized
+from gateway.fronts.reply import address_of
 from gateway.runtime.house import House
 
 SUBPROTOCOL = "token."
@@ -28,18 +29,17 @@ async def authenticate(
     """The caller of a request or handshake, which is one more of his. `shown` is every key or token that it shows, where these
     are in other places than ours; going through them may raise Unauthorized. Raises Unauthorized, Forbidden, RateLimited or
     AccountsUnavailable."""
-    gate, quotas = house.gate, house.quotas
+    gate, addresses = house.gate, house.addresses
+    address = address_of(scope)
+    addresses.judge(address)
     if gate.is_open:
         return await gate.admit(None, needs)
-    client = scope.get("client")
-    address = str(client[0]) if client else ""
-    quotas.judge_address(address)
     try:
         caller = await gate.admit(_only(set(_shown(scope) if shown is None else shown)), needs)
     except Unauthorized:
-        quotas.mistake(address)
+        addresses.mistake(address)
         raise
-    quotas.request(caller)
+    house.quotas.request(caller)
     return caller
 
 

@@ -35,7 +35,7 @@ from gateway.dialects.native_http import NativeExchange
 from gateway.fronts.answer import Answer, Bill
 from gateway.fronts.authentication import authenticate
 from gateway.fronts.idempotency import fingerprint, idempotency_key
-from gateway.fronts.reply import new_request_id, owner_of
+from gateway.fronts.reply import address_of, new_request_id, owner_of
 from gateway.fronts.requests import read_body, read_head
 from gateway.runtime.house import House
 from gateway.runtime.speaker import Speaker
@@ -81,6 +81,8 @@ class SpeechOverHttp:
         chars, key = 0, None
         try:
             request = self._read_head(scope)
+            # Before anybody knows who it is, and has sent its body.
+            self._house.addresses.judge(address_of(scope))
             caller = None if self._exchange.key_in_body else await self._admit(scope, request)
             with self._house.admission.connection():
                 body = await read_body(scope, receive, self._house.limits)

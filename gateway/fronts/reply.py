@@ -45,12 +45,15 @@ def said_headers(request_id: str, said: Iterable[tuple[str, str]]) -> Headers:
     return [*own, *(header for header in usual if header[0] not in names)]
 
 
-def owner_of(scope: Scope, caller: Caller) -> str:
-    """Whom the work of a connection is counted to: its key or, where there are no keys, the address it comes from."""
-    if caller is not LOCAL:
-        return caller.key
+def address_of(scope: Scope) -> str:
+    """Where a request comes from; empty = nobody knows."""
     client = scope.get("client")
     return str(client[0]) if client else ""
+
+
+def owner_of(scope: Scope, caller: Caller) -> str:
+    """Whom the work of a connection is counted to: its key or, where there are no keys, the address it comes from."""
+    return address_of(scope) if caller is LOCAL else caller.key
 
 
 def error_headers(problem: Problem, request_id: str) -> Headers:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gateway.accounts.addresses import Addresses
 from gateway.accounts.caller import Caller
 from gateway.accounts.gate import Gate
 from gateway.accounts.ledger import Ledger, Meter
@@ -58,6 +59,7 @@ class House:
     ledger: Ledger | None = None
     """What they are charged in; None = nobody counts."""
     gate: Gate = field(init=False)
+    addresses: Addresses = field(init=False)
     quotas: Quotas = field(init=False)
     tracing: Tracing | None = None
     """Who makes spans of what is spoken; None = nobody."""
@@ -67,6 +69,7 @@ class House:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gate", Gate(self.store, self.limits))
+        object.__setattr__(self, "addresses", Addresses(self.limits, self.clock))
         object.__setattr__(self, "quotas", Quotas(self.limits, self.clock))
         object.__setattr__(self, "lobby", Lobby(self.limits))
         object.__setattr__(self, "replays", Replays(self.limits))

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import gateway.accounts.quotas as quotas_module
+from gateway.accounts.addresses import Addresses
 from gateway.accounts.caller import LOCAL, Caller
 from gateway.accounts.model import KeyLimits
 from gateway.accounts.quotas import MINUTE_S, Quotas, Rate
@@ -132,16 +133,23 @@ def test_contexts(clock: Clock, more: int) -> None:
 
 @border("address_mistakes_per_minute")
 def test_mistakes(clock: Clock, more: int) -> None:
-    quotas = Quotas(Limits(address_mistakes_per_minute=6), clock)
+    addresses = Addresses(Limits(address_mistakes_per_minute=6), clock)
     for _ in range(6 + more):
-        quotas.mistake("192.0.2.1")
-    quotas.judge_address("192.0.2.2")
+        addresses.mistake("192.0.2.1")
+    addresses.judge("192.0.2.2")
     if more < 0:
-        quotas.judge_address("192.0.2.1")
+        addresses.judge("192.0.2.1")
     else:
         with pytest.raises(RateLimited) as refused:
-            quotas.judge_address("192.0.2.1")
+            addresses.judge("192.0.2.1")
         assert refused.value.problem.retry_after_ms == (1 + more) * 10_000
+
+
+def test_an_address_may_have_any_number_of_connections(clock: Clock) -> None:
+    addresses = Addresses(Limits(address_connections_max=0), clock)
+    for _ in range(3):
+        addresses.arrived("192.0.2.1")
+    addresses.judge("192.0.2.1")
 
 
 TEXT = {"text": "One."}

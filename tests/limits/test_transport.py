@@ -6,17 +6,21 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from functools import partial
 
 import msgspec
 import pytest
 
 import gateway.server
+from gateway.engines.chaos import ChaosEngine, Hang
+from gateway.engines.tone import ToneEngine
 from gateway.guard.messages import BURST_S
 from gateway.guard.requests import AHEAD_MAX, CHUNKING_FACTOR, HEAD_EXTRA_BYTES
 from gateway.guard.slices import SLICE_BYTES, UNREAD_BYTES_MAX, InSlices
 from gateway.server import listen
-from tests.fronts.peers import HANDSHAKE, TEXT, RawPeer, frame, raw_peer
+from tests.fronts.peers import HANDSHAKE, TEXT, RawPeer, frame, raw_peer, use_engine
 from tests.limits.borders import border, is_over, turns, under_way
+from tests.support.leaks import until
 from tests.support.server import RunningServer, running_server, tone_config
 
 pytestmark = pytest.mark.socket
@@ -309,6 +313,45 @@ async def test_connections(way: str, more: int) -> None:
             for _ in range(2 + more):
                 others.enter_context(server.house.admission.connection())
             assert await spoken(peer, way) == ("503" if more > 0 else "200")
+
+
+@border("address_connections_max")
+@pytest.mark.parametrize("way", ["http", "websocket"])
+async def test_connections_of_an_address(way: str, more: int) -> None:
+    """Those count that are there: what has been answered does not, nor who has hung up."""
+    async with (
+        running_server(tone_config(address_connections_max=3)) as server,
+        AsyncExitStack() as stack,
+    ):
+        use_engine(server, ChaosEngine(ToneEngine(), {"I.": [Hang()]}))
+        peers = [await stack.enter_async_context(raw_peer(server)) for _ in range(2 + more)]
+        for number, peer in enumerate(peers):
+            if number % 2:
+                await peer.post(b'{"text": "I."}')
+            else:
+                await peer.upgrade()
+        await until(lambda: server.house.admission.connections == 2 + more)
+        asking = await stack.enter_async_context(raw_peer(server))
+        assert await spoken(asking, way) == ("429" if more > 0 else "200")
+        await asking.send(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        for peer in (asking, *peers):
+            peer.close()
+        await until(lambda: server.house.admission.connections == 0)
+        last = await stack.enter_async_context(raw_peer(server))
+        assert await spoken(last, way) == "200"
+
+
+async def test_a_session_that_waits_for_its_client_is_no_connection() -> None:
+    limits = {"address_connections_max": 1, "resume_window_ms": 60_000}
+    async with running_server(tone_config(**limits)) as server, AsyncExitStack() as stack:
+        house = server.house
+        for number in range(3):
+            peer = await stack.enter_async_context(raw_peer(server))
+            await peer.upgrade()
+            await peer.say({"type": "configure"})
+            await until(lambda: house.admission.contexts > house.lobby.parked)
+            peer.reset()
+            await until(partial(lambda parked: house.lobby.parked > parked, number))
 
 
 @border("load_percent_max")

@@ -79,6 +79,14 @@ BUGS = (
         QUOTAS,
     ),
     Planted(
+        "gone-but-counted",
+        "a WebSocket counts for its address until what it began is over",
+        "gateway/fronts/counted.py",
+        "                leave()\n            return message",
+        "                pass\n            return message",
+        ("tests/limits/test_transport.py",),
+    ),
+    Planted(
         "limits-of-all",
         "a limit of a single key is not heeded",
         "gateway/accounts/gate.py",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway import __version__
 from gateway.accounts.clock import now_ms
@@ -53,9 +53,11 @@ from gateway.fronts.system import (
     readiness,
 )
 from gateway.fronts.tokens import TokensOverHttp
-from gateway.fronts.traced import Traced
+from gateway.fronts.traced import traced
 from gateway.fronts.usage import UsageOverHttp
+from gateway.fronts.vendor import Front
 from gateway.fronts.websocket import SpeechOverWebSocket
+from gateway.fronts.yourvoic import yourvoic
 from gateway.runtime.admission import Admission
 from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
@@ -63,6 +65,9 @@ from gateway.runtime.turns import new_turns
 from gateway.telemetry.loop_lag import watch_loop
 
 log = logging.getLogger("gateway.accounts")
+
+VENDORS: Mapping[str, Callable[..., Front]] = {"yourvoic": yourvoic}
+"""What speaks the dialects of vendors, by their names in the configuration."""
 
 if TYPE_CHECKING:
     from gateway.telemetry.tracing import Tracing
@@ -318,13 +323,22 @@ class Gateway:
             for task in background:
                 task.cancel()
 
-    def _routes(self, house: House) -> list[Route | WebSocketRoute | Mount]:
+    def _routes(self, house: House) -> list[BaseRoute]:
         voices = msgspec.Raw(msgspec.json.encode(Voices(tuple(list_voices(house.catalog)))))
         models = msgspec.Raw(msgspec.json.encode(list_models(house.catalog)))
         alive = Alive("alive", __version__)
-        asked = msgspec.Raw(
-            msgspec.json.encode(openapi(house.catalog, house.limits, is_open=house.gate.is_open))
+        vendors = [
+            VENDORS[name](house, refuses=dialect.unsupported == "refuse")
+            for name, dialect in self._config.dialects.enabled().items()
+            if name in VENDORS
+        ]
+        document = openapi(
+            house.catalog,
+            house.limits,
+            is_open=house.gate.is_open,
+            dialects=[vendor.described for vendor in vendors],
         )
+        asked = msgspec.Raw(msgspec.json.encode(document))
         said = msgspec.Raw(msgspec.json.encode(asyncapi(house.catalog, house.limits)))
         seen_by = self._config.server.metrics
         metrics = MetricsOverHttp(
@@ -334,8 +348,8 @@ class Gateway:
         )
         return [
             *([] if seen_by == "off" else [Route("/metrics", metrics)]),
-            Route("/v1/speech", _traced(SpeechOverHttp(house), house)),
-            WebSocketRoute("/v1/speech", _traced(SpeechOverWebSocket(house), house)),
+            Route("/v1/speech", traced(SpeechOverHttp(house), house)),
+            WebSocketRoute("/v1/speech", traced(SpeechOverWebSocket(house), house)),
             Route("/v1/speech/segments", SegmentsOverHttp(house)),
             Route("/v1/speech/requests/{id}", ReceiptsOverHttp(house)),
             Route("/v1/speech/tokens", TokensOverHttp(house)),
@@ -349,9 +363,6 @@ class Gateway:
                 "/readyz",
                 JsonAnswer(readiness(lambda: self.house is not None, house.admission.drain)),
             ),
+            *(route for vendor in vendors for route in vendor.routes),
             Mount("/", nothing_here),
         ]
-
-
-def _traced(app: ASGIApp, house: House) -> ASGIApp:
-    return app if house.tracing is None else Traced(app, house.tracing)

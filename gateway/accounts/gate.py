@@ -14,6 +14,7 @@ from gateway.accounts.model import KeptToken, Key, Scope
 from gateway.accounts.store import Store
 from gateway.core.errors import Forbidden, Unauthorized
 from gateway.core.limits import Limits
+from gateway.core.vocabulary import KeyTrouble
 
 USE_NOTED_MS = 60_000
 """The last use of a key is written down no more often than this."""
@@ -47,7 +48,11 @@ class Gate:
         if self._store is None:
             return LOCAL
         if shown is None:
-            raise Unauthorized("a key is needed", allowed="Authorization: Bearer, or X-API-Key")
+            raise Unauthorized(
+                "a key is needed",
+                allowed="Authorization: Bearer, or X-API-Key",
+                reason=KeyTrouble.MISSING,
+            )
         credential = read_credential(shown)
         if credential is None:
             raise Unauthorized(
@@ -105,7 +110,7 @@ class Gate:
 
 def _caller(key: Key) -> Caller:
     if key.revoked_ms is not None:
-        raise Unauthorized("this key was revoked")
+        raise Unauthorized("this key was revoked", reason=KeyTrouble.REVOKED)
     if not key.is_good(now_ms()):
-        raise Unauthorized("this key has expired")
+        raise Unauthorized("this key has expired", reason=KeyTrouble.EXPIRED)
     return Caller(key.id, key.account, key.scopes, limits=key.limits)

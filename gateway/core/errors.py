@@ -50,14 +50,15 @@ from typing import ClassVar
 
 import msgspec
 
-from gateway.core.vocabulary import Fault
+from gateway.core.vocabulary import Fault, KeyTrouble
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """An error as data: what reports and events carry and what dialects translate.
 
     `field` is the path of the value at fault, `allowed` says in words what would be accepted,
-    `retry_after_ms` is given where waiting helps.
+    `retry_after_ms` is given where waiting helps. For dialects that tell more: `reason` is what is wrong with a key,
+    `suggestions` are names that may have been meant, `limit` is the number that was passed.
     """
 
     code: str
@@ -68,6 +69,9 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     field: str | None = None
     allowed: str | None = None
     retry_after_ms: int | None = None
+    reason: KeyTrouble | None = None
+    suggestions: tuple[str, ...] = ()
+    limit: int | None = None
 
 
 class GatewayError(Exception):
@@ -85,6 +89,9 @@ class GatewayError(Exception):
         field: str | None = None,
         allowed: str | None = None,
         retry_after_ms: int | None = None,
+        reason: KeyTrouble | None = None,
+        suggestions: tuple[str, ...] = (),
+        limit: int | None = None,
     ) -> None:
         super().__init__(message)
         self.problem = Problem(
@@ -96,6 +103,9 @@ class GatewayError(Exception):
             field=field,
             allowed=allowed,
             retry_after_ms=retry_after_ms,
+            reason=reason,
+            suggestions=suggestions,
+            limit=limit,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -139,7 +139,7 @@ def _model(asked: Parameters, catalog: Catalog) -> Model:
         raise UnknownModel(
             f"there is no model {asked.model!r}",
             field="model",
-            allowed=_near(asked.model, catalog.models),
+            **_near(asked.model, catalog.models),
         )
     return model
 
@@ -154,13 +154,13 @@ def _voice_and_language(asked: Parameters, model: Model) -> tuple[str, str]:
             raise UnknownVoice(
                 f"model {model.id!r} has no voice {asked.voice!r}",
                 field="voice",
-                allowed=_near(base, model.voices),
+                **_near(base, (voice.id for voice in model.voices.values())),
             )
         if plus and variant not in model.variants:
             raise UnknownVoice(
                 f"model {model.id!r} has no voice variant {variant!r}",
                 field="voice",
-                allowed=_near(variant, model.variants),
+                **_near(variant, model.variants),
             )
         if voice.spoken:
             return _spoken(voice, language or voice.language.lower())
@@ -177,7 +177,7 @@ def _voice_and_language(asked: Parameters, model: Model) -> tuple[str, str]:
     raise Unsupported(
         f"model {model.id!r} speaks no {language!r}",
         field="language",
-        allowed=_near(language, {voice.language for voice in model.voices.values()}),
+        **_near(language, {voice.language for voice in model.voices.values()}),
     )
 
 
@@ -191,7 +191,7 @@ def _spoken(voice: Voice, language: str) -> tuple[str, str]:
     raise Unsupported(
         f"voice {voice.name!r} speaks no {language!r}",
         field="language",
-        allowed=_near(language, voice.spoken),
+        **_near(language, voice.languages),
     )
 
 
@@ -233,12 +233,20 @@ def _given(value: T | UnsetType, otherwise: T) -> T:
     return otherwise if isinstance(value, UnsetType) else value
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    """What the caller may have meant, in words."""
-    names = list(known)
+class _Near(TypedDict):
+    allowed: str
+    suggestions: tuple[str, ...]
+
+
+def _near(name: str, known: Iterable[str]) -> _Near:
+    """What the caller may have meant, in words and by name. Case makes no difference."""
+    names = {each.lower(): each for each in known}
     if not names:
-        return "nothing: this model has none"
-    near = difflib.get_close_matches(name, names, n=NEAR_MATCHES_MAX, cutoff=0.5)
-    if near:
-        return "did you mean " + ", ".join(near) + "?"
-    return f"one of {len(names)} names; the voices and models lists have them"
+        return {"allowed": "nothing: this model has none", "suggestions": ()}
+    near = difflib.get_close_matches(name.lower(), names, n=NEAR_MATCHES_MAX, cutoff=0.5)
+    suggestions = tuple(names[each] for each in near)
+    if suggestions:
+        allowed = f"did you mean {', '.join(suggestions)}?"
+    else:
+        allowed = f"one of {len(names)} names; the voices and models lists have them"
+    return {"allowed": allowed, "suggestions": suggestions}

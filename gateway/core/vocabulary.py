@@ -132,3 +132,11 @@ class Fault(StrEnum):
 
     CALLER = "caller"
     SERVER = "server"
+
+
+class KeyTrouble(StrEnum):
+    """What is wrong with a key, if it is not that there is no such key."""
+
+    MISSING = "missing"
+    EXPIRED = "expired"
+    REVOKED = "revoked"

@@ -83,7 +83,15 @@ class Wrapping(Protocol):
         ...
 
 
-class Exchange(Protocol):
+class Words(Protocol):
+    """How a dialect says no."""
+
+    def refuse(self, problem: Problem, request_id: str, at_s: float) -> Refusal:
+        """The answer to a request that fails before its first byte. `at_s` is the time since 1970."""
+        ...
+
+
+class Exchange(Words, Protocol):
     """One-shot requests of one route in a dialect. Pure, and shared by all requests."""
 
     name: str
@@ -108,8 +116,4 @@ class Exchange(Protocol):
 
     def wrapping(self, agreed: Agreed, request_id: str, at_s: float) -> Wrapping | None:
         """How a whole file is wrapped; None = it is sent as it is. `at_s` is the time since 1970."""
-        ...
-
-    def refuse(self, problem: Problem, request_id: str, at_s: float) -> Refusal:
-        """The answer to a request that fails before its first byte. `at_s` is the time since 1970."""
         ...

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.runtime.house import House
+
 if TYPE_CHECKING:
     from gateway.telemetry.tracing import Tracing
 
@@ -52,3 +54,8 @@ class Traced:
                 await send(message)
 
             await self._app(scope, watched_receive, watched_send)
+
+
+def traced(app: ASGIApp, house: House) -> ASGIApp:
+    """The application, traced where anybody asks for traces."""
+    return app if house.tracing is None else Traced(app, house.tracing)

@@ -89,13 +89,14 @@ def test_a_name_that_does_not_speak_a_language_says_which_it_does() -> None:
     with pytest.raises(Unsupported) as refused:
         resolve(Parameters(voice="Deepika", language="od-IN"), built(), HTTP_DEFAULTS)
     assert refused.value.problem.field == "language"
-    assert "hi-in" in (refused.value.problem.allowed or "")
+    assert "hi-IN" in (refused.value.problem.allowed or "")
 
 
 def test_an_unknown_name_brings_near_ones() -> None:
     with pytest.raises(UnknownVoice) as refused:
         resolve(Parameters(voice="Petre"), built(), HTTP_DEFAULTS)
-    assert "peter" in (refused.value.problem.allowed or "")
+    assert "Peter" in (refused.value.problem.allowed or "")
+    assert refused.value.problem.suggestions[0] == "Peter"
 
 
 @pytest.mark.parametrize(

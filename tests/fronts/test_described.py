@@ -17,7 +17,7 @@ from starlette.routing import Route, WebSocketRoute
 from gateway.config import AccountsConfig
 from gateway.core.errors import all_errors
 from gateway.dialects.native import MESSAGES, Tagged
-from gateway.fronts.described.openapi import EXAMPLES, OPERATIONS, TOLD
+from gateway.fronts.described.openapi import EXAMPLES, TOLD
 from tests.accounts.test_access import bearer
 from tests.accounts.test_gate import make_key
 from tests.docs.test_examples import lines
@@ -92,19 +92,25 @@ class TestOpenApi:
     async def test_it_has_every_path_and_no_other(
         self, server: RunningServer, http: Message
     ) -> None:
+        """A vendor's are described once, with the places where they are."""
         routes = {route.path for route in server.routes if isinstance(route, Route)}
-        assert set(at(http, "paths")) == routes
+        described = {
+            cast(dict[str, str], place)["url"].rstrip("/") + path
+            for path, item in at(http, "paths").items()
+            for place in cast(Message, item).get("servers", [{"url": "/"}])  # type: ignore[attr-defined]
+        }
+        assert described == routes
 
     async def test_every_success_is_as_described(
         self, keyed: httpx.AsyncClient, http: Message
     ) -> None:
         spoken = await keyed.post("/v1/speech", json=EXAMPLES[0])
-        for operation in OPERATIONS:
-            body = EXAMPLES[0] if operation.takes is not None else None
-            path = operation.path.format(id=spoken.headers["x-request-id"])
-            answer = await keyed.request(operation.method, path, json=body)
-            assert answer.status_code == 200
-            described = at(http, "paths", operation.path, operation.method, "responses", "200")
+        for path, method, operation in operations(http):
+            body = example_of(operation)
+            url = path.format(id=spoken.headers["x-request-id"])
+            answer = await keyed.request(method, url, json=body)
+            assert answer.status_code == 200, url
+            described = at(operation, "responses", "200")
             type_ = answer.headers["content-type"].partition(";")[0]
             content = at(described, "content", type_)
             if type_ == "application/json":
@@ -112,6 +118,8 @@ class TestOpenApi:
             for name, header in at(http, "components", "headers").items():
                 if cast(Message, header).get("required"):
                     assert name in answer.headers
+            for name in at(described, "headers"):
+                assert name in answer.headers or path.startswith("/v1/speech"), (url, name)
 
     async def test_every_error_is_named_and_has_an_example(self, http: Message) -> None:
         codes = {error.code for error in all_errors()}
@@ -121,12 +129,13 @@ class TestOpenApi:
             *("format_fixed", "input_ended", "context_unknown", "too_many_contexts"),
             *("text_backlog_full", "too_many_pending", "resume_expired", "resume_gone"),
         }
-        shown = {code: (status, body) for status, code, body in error_examples(http)}
-        assert codes - set(shown) == only_on_websockets
+        shown = list(error_examples(http))
+        assert codes - {code for _, code, _, _ in shown} == only_on_websockets
         statuses = {error.code: str(error.status) for error in all_errors()}
-        for code, (status, body) in shown.items():
-            assert status == statuses[code]
-            check(http, named("ErrorBody"), body)
+        for status, code, schema, body in shown:
+            if schema == named("ErrorBody"):
+                assert status == statuses[code]
+            check(http, schema, body)
 
     async def test_what_the_server_refuses_is_described(
         self, client: httpx.AsyncClient, http: Message
@@ -182,15 +191,30 @@ class TestOpenApi:
         assert {m["type"] for m in told} | errors == {t.__struct_config__.tag for t in TOLD}
 
 
-def error_examples(http: Message) -> Iterator[tuple[str, str, object]]:
-    """Status, code and body of every example of an error."""
-    for path in at(http, "paths").values():
-        for operation in cast(dict[str, Message], path).values():
-            for status, response in at(operation, "responses").items():
-                if status != "200":
-                    content = at(cast(Message, response), "content", "application/json")
-                    for code, example in at(content, "examples").items():
-                        yield status, code, cast(Message, example)["value"]
+def operations(http: Message) -> Iterator[tuple[str, str, Message]]:
+    """Path and method of every operation, and how it is described."""
+    for path, item in at(http, "paths").items():
+        for method, operation in cast(dict[str, Message], item).items():
+            if method != "servers":
+                yield path, method, operation
+
+
+def example_of(operation: Message) -> object:
+    """The first body that it takes; None = it takes none."""
+    if "requestBody" not in operation:
+        return None
+    examples = at(operation, "requestBody", "content", "application/json", "examples")
+    return cast(Message, examples["example_0"])["value"]
+
+
+def error_examples(http: Message) -> Iterator[tuple[str, str, object, object]]:
+    """Status, code, schema and body of every example of an error."""
+    for _, _, operation in operations(http):
+        for status, response in at(operation, "responses").items():
+            if status != "200":
+                content = at(cast(Message, response), "content", "application/json")
+                for code, example in at(content, "examples").items():
+                    yield status, code, content["schema"], cast(Message, example)["value"]
 
 
 class TestAsyncApi:

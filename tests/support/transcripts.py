@@ -33,6 +33,7 @@ from gateway.app import open_house
 from gateway.config import (
     Config,
     ControlsConfig,
+    DialectsConfig,
     EnginesConfig,
     ModelConfig,
     ServerConfig,
@@ -81,7 +82,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `!` lines may say.
 
     `time`: the dialogue depends on time, so it is played in memory only; `full`: `ready` is shown as it is; `faults`:
-    what befalls the segments that contain a text, one after the other.
+    what befalls the segments that contain a text, one after the other. Of HTTP only: `credits` that an account has, where
+    keys are asked for; `dialects` as the configuration has them.
     """
 
     limits: dict[str, int] = {}
@@ -90,6 +92,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audio: AudioForm = AudioForm.BINARY
     time: bool = False
     full: bool = False
+    credits: float | None = None
+    dialects: DialectsConfig = DialectsConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,7 @@ class Transcript:
             server=ServerConfig(port=0),
             limits=msgspec.structs.replace(Limits(resume_window_ms=0), **self.options.limits),
             engines=EnginesConfig(tone=settings),
+            dialects=self.options.dialects,
             models={"tone": tone, "plain": plain},
             default_model="tone",
         )
@@ -275,7 +280,12 @@ async def _hear(
 def _frame(line: str) -> Frame:
     if line.startswith(">> "):
         return bytes.fromhex(line[3:])
-    return _REPEATED.sub(lambda match: match[1] * int(match[2]), line[2:])
+    return repeated(line[2:])
+
+
+def repeated(text: str) -> str:
+    """The text with what is said to stand in it so many times."""
+    return _REPEATED.sub(lambda match: match[1] * int(match[2]), text)
 
 
 def _wait_ms(line: str) -> int:

@@ -1,9 +1,11 @@
-"""OpenAPI 3.1 of everything that is asked over HTTP. `OPERATIONS` is the table; the rest writes it down."""
+"""OpenAPI 3.1 of everything that is asked over HTTP. `OPERATIONS` is the native protocol's table, and vendors' dialects bring
+their own; the rest writes them down."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,8 +27,9 @@ from gateway.dialects.native import (
     Tagged,
     WarningMessage,
     WordsMessage,
-    encode_http_error,
 )
+from gateway.dialects.native_http import NativeExchange
+from gateway.fronts.described.operation import JSON, Dialect, Operation
 from gateway.fronts.described.schemas import Json, ref, schemas
 from gateway.fronts.idempotency import KEY, KEY_CHARS_MAX
 from gateway.fronts.segments import Segments
@@ -36,7 +39,6 @@ from gateway.fronts.usage import UsageInfo
 from gateway.runtime.receipts import RequestReceipt
 from gateway.telemetry.metrics import MEDIA_TYPE as METRICS
 
-JSON = "application/json"
 TOLD: tuple[type[Tagged], ...] = (
     *(Started, SegmentMessage, WordsMessage, AudioMessage),
     *(SegmentEnd, WarningMessage, ErrorMessage, Ended),
@@ -44,26 +46,9 @@ TOLD: tuple[type[Tagged], ...] = (
 """What an answer of events may hold."""
 
 
-class Operation(msgspec.Struct, frozen=True):
-    """What one path does by one method. `gives`: media types with what is in them, a struct, a schema or None for any
-    bytes. `headers` of a success beside those of every answer; `asks` has parameters by where they are and their names.
-    """
-
-    method: str
-    path: str
-    name: str
-    summary: str
-    gives: Mapping[str, type[msgspec.Struct] | Json | None]
-    refuses: tuple[type[e.GatewayError], ...] = ()
-    takes: type[msgspec.Struct] | None = None
-    headers: tuple[str, ...] = ()
-    asks: Mapping[tuple[str, str], Json] = {}
-
-
-_ANY_REQUEST = (
-    *(e.OriginForbidden, e.MethodNotAllowed),
-    *(e.RequestTimeout, e.UrlTooLong, e.HeadersTooLarge, e.Internal),
-)
+_BEFORE_ROUTES = (e.OriginForbidden, e.RequestTimeout, e.UrlTooLong, e.HeadersTooLarge)
+"""What is refused before it is known which dialect was meant, and so in words of the native one."""
+_ANY_REQUEST = (e.MethodNotAllowed, e.RequestTimeout, e.Internal)
 _TEXT = (
     *(e.InvalidMessage, e.InvalidValue, e.TextMissing, e.TextTooLong, e.MessageTooLarge),
     *(e.UnknownVoice, e.UnknownModel, e.Unsupported),
@@ -91,12 +76,27 @@ IDEMPOTENCY_KEY: Json = {
     "schema": {"type": "string", "pattern": f"^{KEY}$", "maxLength": KEY_CHARS_MAX},
 }
 
+EXAMPLES: tuple[Json, ...] = (
+    {"text": "Hello there. This starts at once."},
+    {"text": "Hello there. This starts at once.", "sample_start": 22_050},
+    {
+        "text": "One file.",
+        "stream": False,
+        "language": "en-gb",
+        "speed": 1.2,
+        "format": {"codec": "wav", "sample_rate": 24_000},
+        "buffering": {"preset": "quality"},
+    },
+)
+"""Bodies of what takes a text."""
+
 OPERATIONS = (
     Operation(
         *("post", "/v1/speech", "speak", "Speak a text."),
         gives={**dict.fromkeys(MEDIA_TYPES.values()), **dict.fromkeys(map(str, LineForm), _LINES)},
         refuses=_SPEECH,
         takes=SpeechBody,
+        examples=EXAMPLES,
         headers=(
             *("X-Sample-Rate", "X-Channels", "X-Speech-Model", "X-Speech-Voice"),
             *("X-Ignored-Fields", "X-Speech-Warnings", "X-Replay-Of"),
@@ -108,6 +108,7 @@ OPERATIONS = (
         gives={JSON: Segments},
         refuses=(*_TEXT, *_ACCOUNT),
         takes=SpeechBody,
+        examples=EXAMPLES,
         headers=("X-Ignored-Fields",),
     ),
     Operation(
@@ -196,47 +197,34 @@ HEADERS: Mapping[str, Json] = {
     "WWW-Authenticate": {"description": "`Bearer`, with a 401.", "schema": _TEXT_HEADER},
     "Allow": {"description": "The methods that the path has, with a 405.", "schema": _TEXT_HEADER},
 }
-SECURITY: Mapping[str, Json] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A key, or a single-use token."},
-    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-}
-"""How a key is shown; a gateway that is open asks for none."""
 ON_EVERY_ANSWER = tuple(name for name, header in HEADERS.items() if header.get("required"))
 
-EXAMPLES: tuple[Json, ...] = (
-    {"text": "Hello there. This starts at once."},
-    {"text": "Hello there. This starts at once.", "sample_start": 22_050},
-    {
-        "text": "One file.",
-        "stream": False,
-        "language": "en-gb",
-        "speed": 1.2,
-        "format": {"codec": "wav", "sample_rate": 24_000},
-        "buffering": {"preset": "quality"},
-    },
-)
-"""Bodies of what takes a text."""
+NATIVE = Dialect("native", OPERATIONS, ErrorBody, NativeExchange(MEDIA_TYPES))
 
 
-def openapi(catalog: Catalog, limits: Limits, *, is_open: bool) -> Json:
-    """The document, of a gateway that asks for keys unless it `is_open`."""
-    structs = {
-        type_
-        for operation in OPERATIONS
-        for type_ in (operation.takes, *operation.gives.values())
-        if isinstance(type_, type)
-    }
-    components = schemas([*structs, *TOLD, ErrorBody], limits, catalog)
+def openapi(
+    catalog: Catalog, limits: Limits, *, is_open: bool, dialects: Sequence[Dialect] = ()
+) -> Json:
+    """The document, of a gateway that asks for keys unless it `is_open`, and that speaks these dialects beside its own."""
+    every = (NATIVE, *dialects)
+    components = schemas([*_structs(every), *TOLD], limits, catalog)
     components["Told"] = {
         "description": "A message of an answer of events.",
         "oneOf": [ref(message) for message in TOLD],
     }
     paths: dict[str, Json] = {}
-    for operation in OPERATIONS:
-        described = _operation(operation)
-        if not is_open and e.Unauthorized in operation.refuses:
-            described["security"] = [{name: []} for name in SECURITY]
-        paths.setdefault(operation.path, {})[operation.method] = described
+    security: dict[str, Json] = {}
+    for dialect in every:
+        dialect.refine(components)
+        security |= dialect.security
+        for operation in dialect.operations:
+            described = _operation(operation, dialect)
+            if not is_open and e.Unauthorized in operation.refuses:
+                described["security"] = [{name: []} for name in dialect.security]
+            path = paths.setdefault(operation.path, {})
+            path[operation.method] = described
+            if dialect.bases != ("",):
+                path["servers"] = [{"url": base or "/"} for base in dialect.bases]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -247,20 +235,29 @@ def openapi(catalog: Catalog, limits: Limits, *, is_open: bool) -> Json:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "security": [{}, *({name: []} for name in SECURITY)] if is_open else [],
+        "security": [{}, *({name: []} for name in security)] if is_open else [],
         "components": {
-            "securitySchemes": dict(SECURITY),
+            "securitySchemes": security,
             "schemas": components,
             "headers": dict(HEADERS),
         },
     }
 
 
+def _structs(dialects: Sequence[Dialect]) -> Iterator[type[msgspec.Struct]]:
+    for dialect in dialects:
+        yield dialect.error
+        for operation in dialect.operations:
+            for type_ in (operation.takes, *operation.gives.values()):
+                if isinstance(type_, type):
+                    yield type_
+
+
 def _headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in (*ON_EVERY_ANSWER, *names)}
 
 
-def _operation(operation: Operation) -> Json:
+def _operation(operation: Operation, dialect: Dialect) -> Json:
     content = {type_: _content(what) for type_, what in operation.gives.items()}
     done: Json = {
         "description": operation.summary,
@@ -270,7 +267,7 @@ def _operation(operation: Operation) -> Json:
     described: Json = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "responses": {"200": done, **_refusals((*_ANY_REQUEST, *operation.refuses))},
+        "responses": {"200": done, **_refusals((*_ANY_REQUEST, *operation.refuses), dialect)},
     }
     if operation.asks:
         described["parameters"] = [
@@ -278,7 +275,9 @@ def _operation(operation: Operation) -> Json:
             for (place, name), what in operation.asks.items()
         ]
     if operation.takes is not None:
-        examples = {f"example_{number}": {"value": value} for number, value in enumerate(EXAMPLES)}
+        examples = {
+            f"example_{number}": {"value": value} for number, value in enumerate(operation.examples)
+        }
         described["requestBody"] = {
             "required": True,
             "content": {JSON: {"schema": ref(operation.takes), "examples": examples}},
@@ -292,36 +291,50 @@ def _content(what: type[msgspec.Struct] | Json | None) -> Json:
     return {"schema": ref(what) if isinstance(what, type) else what}
 
 
-def _refusals(errors: tuple[type[e.GatewayError], ...]) -> Json:
+class _No(NamedTuple):
+    """An error as somebody words it."""
+
+    status: int
+    error: type[e.GatewayError]
+    body: type[msgspec.Struct]
+    example: object
+
+
+def _refusals(errors: tuple[type[e.GatewayError], ...], dialect: Dialect) -> Json:
     """The answers to what goes wrong, by status, with an example for each code."""
 
-    def status(error: type[e.GatewayError]) -> int:
-        return error.status
+    def status(no: _No) -> int:
+        return no.status
 
+    noes = [_no(error, NATIVE) for error in _BEFORE_ROUTES]
+    noes += [_no(error, dialect) for error in errors]
     return {
         str(number): _refusal(list(alike))
-        for number, alike in groupby(sorted(errors, key=status), status)
+        for number, alike in groupby(sorted(noes, key=status), status)
     }
 
 
-def _refusal(errors: list[type[e.GatewayError]]) -> Json:
+def _no(error: type[e.GatewayError], dialect: Dialect) -> _No:
+    problem = error((error.__doc__ or error.code).strip().splitlines()[0]).problem
+    refusal = dialect.words.refuse(problem, "req_1f2e3d4c5b6a798887766554", 1_700_000_000.123)
+    return _No(refusal.status, error, dialect.error, msgspec.json.decode(refusal.body))
+
+
+def _refusal(noes: list[_No]) -> Json:
+    errors = [no.error for no in noes]
     more = ["Retry-After"] if any(error.retryable for error in errors) else []
     if e.Unauthorized in errors:
         more.append("WWW-Authenticate")
     if e.MethodNotAllowed in errors:
         more.append("Allow")
+    bodies = [ref(body) for body in dict.fromkeys(no.body for no in noes)]
     return {
-        "description": ", ".join(f"`{error.code}`" for error in errors),
+        "description": ", ".join(f"`{code}`" for code in dict.fromkeys(e.code for e in errors)),
         "headers": _headers(*more),
         "content": {
             JSON: {
-                "schema": ref(ErrorBody),
-                "examples": {error.code: {"value": _example(error)} for error in errors},
+                "schema": bodies[0] if len(bodies) == 1 else {"anyOf": bodies},
+                "examples": {no.error.code: {"value": no.example} for no in noes},
             }
         },
     }
-
-
-def _example(error: type[e.GatewayError]) -> object:
-    problem = error((error.__doc__ or error.code).strip().splitlines()[0]).problem
-    return msgspec.json.decode(encode_http_error(problem, "req_1f2e3d4c5b6a798887766554"))

@@ -1,0 +1,1 @@
+"""YourVoic's protocol: docs/dialects/yourvoic.md."""

@@ -1,0 +1,52 @@
+"""What a description says of one path and method, and of a dialect whose paths they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from gateway.core import errors as e
+from gateway.dialects.http import Words
+from gateway.fronts.described.schemas import Json
+
+JSON = "application/json"
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What one path does by one method. `gives`: media types with what is in them, a struct, a schema or None for any
+    bytes. `headers` of a success beside those of every answer; `asks` has parameters by where they are and their names.
+    `examples` are bodies that it takes.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    gives: Mapping[str, type[msgspec.Struct] | Json | None]
+    refuses: tuple[type[e.GatewayError], ...] = ()
+    takes: type[msgspec.Struct] | None = None
+    headers: tuple[str, ...] = ()
+    asks: Mapping[tuple[str, str], Json] = {}
+    examples: tuple[Json, ...] = ()
+
+
+SECURITY: Mapping[str, Json] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key, or a single-use token."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+"""How a key is shown; a gateway that is open asks for none."""
+
+
+class Dialect(msgspec.Struct, frozen=True):
+    """Operations in a dialect, each at all of the `bases`, which are beginnings of paths. `error` is the body in which `words` say
+    no, `security` has the ways to show a key, by names that no other dialect has for others. `refine` writes into the schemas
+    what structs do not say."""
+
+    name: str
+    operations: tuple[Operation, ...]
+    error: type[msgspec.Struct]
+    words: Words
+    bases: tuple[str, ...] = ("",)
+    security: Mapping[str, Json] = msgspec.field(default_factory=lambda: SECURITY)
+    refine: Callable[[Json], None] = lambda schemas: None

@@ -1,21 +1,31 @@
 """The text side of a session: from what a caller pushes to pieces for an engine, and back to the caller's own text.
 
-    pushes ──► surrogates joined ──► cleaned (optional) ──► segmented ──► cuts
+    pushes ──► surrogates joined ──► cleaned (optional) ──► segmented ──► words replaced (optional) ──► cuts
 
-Engines get cleaned text; everybody else speaks of the caller's. A cut knows both. The cuts of one utterance cover the
-caller's text without a gap or overlap: what clean-up removed belongs to a neighbour, and what is left over at a flush to
-the last cut, or to one without any text if there is no other.
+Engines get cleaned text, with the aliases of a lexicon in it; everybody else speaks of the caller's. A cut knows both. The
+cuts of one utterance cover the caller's text without a gap or overlap: what clean-up removed belongs to a neighbour, and
+what is left over at a flush to the last cut, or to one without any text if there is no other.
+
+Words are replaced last, when a piece is complete: how the text was split into messages makes no difference, and a rule does
+not change where text is cut. A rule of several words is found within a piece only.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from gateway.core.cleanup import Cleaner
 from gateway.core.params import TextSettings
+from gateway.core.replacing import Replaced, Replacer
 from gateway.core.segmenter import Piece, Segmenter
 from gateway.core.surrogates import SurrogateJoiner
 from gateway.core.vocabulary import Cleanup, CutKind, CutReason, PushBoundary
+
+_SPEAKABLE = re.compile(r"[^\W_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,8 @@ class _Passage:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A piece. `text` is for the engine; `source` is the caller's text[start:end], in code points since the beginning."""
+    """A piece, or a part of one that aliases made too long. `text` is for the engine, with so many rules `applied`; `source`
+    is the caller's text[start:end], in code points since the beginning."""
 
     text: str
     source: str
@@ -50,12 +61,17 @@ class Cut:
     kind: CutKind
     reason: CutReason
     speakable: bool
+    applied: int = 0
     _clean_start: int = 0
+    _clean_end: int = 0
     _passage: _Passage | None = field(default=None, repr=False)
+    _replaced: Replaced | None = field(default=None, repr=False)
 
     def word(self, start: int, end: int) -> tuple[int, int]:
         """Where text[start:end], a word, stands in `source`: offsets within it. A word of several that were written as
-        one gives the whole of what was written."""
+        one, or are spoken instead of others, gives the whole of what was written."""
+        if self._replaced is not None:
+            start, end = self._replaced.word(start, end)
         if self._passage is None:
             return start, end
         begin, stop = self._passage.word(self._clean_start + start, self._clean_start + end)
@@ -65,16 +81,17 @@ class Cut:
     def forget(self) -> None:
         """No word of this cut or an earlier one will be asked for."""
         if self._passage is not None:
-            self._passage.cleaner.forget(
-                self._clean_start + len(self.text) - self._passage.clean_from
-            )
+            self._passage.cleaner.forget(self._clean_end - self._passage.clean_from)
 
 
 class Intake:
-    """The text of one context. Times are seconds on the caller's clock."""
+    """The text of one context, spoken by the rules of `replacer`. Times are seconds on the caller's clock."""
 
-    def __init__(self, settings: TextSettings) -> None:
+    def __init__(self, settings: TextSettings, replacer: Replacer | None = None) -> None:
         self._settings = settings
+        self._replacer = replacer
+        self._last = ""
+        """The last character before the next piece, if nothing came between them."""
         self._surrogates = SurrogateJoiner()
         self._segmenter = Segmenter(settings.segmentation, settings.language)
         self._passage: _Passage | None = None
@@ -97,10 +114,10 @@ class Intake:
         held = self._passage.cleaner.held if self._passage else 0
         return self._segmenter.chars_pending + held
 
-    def reconfigure(self, settings: TextSettings) -> None:
-        """Use other settings from here on. Nothing may be pending: flush before."""
+    def reconfigure(self, settings: TextSettings, replacer: Replacer | None = None) -> None:
+        """Use other settings and rules from here on. Nothing may be pending: flush before."""
         assert self.chars_pending == 0, "flush before"
-        self._settings = settings
+        self._settings, self._replacer = settings, replacer
         self._segmenter.reconfigure(settings.segmentation, settings.language)
         self._begin_passage()
 
@@ -131,11 +148,13 @@ class Intake:
             cuts += self._segment(self._passage.cleaner.flush(), now, more=True)
             self._held_since = None
         cuts += self._cuts(self._segmenter.flush(reason))
+        self._last = ""
         return cuts if self._passage is None else self._cover(cuts, reason)
 
     def clear(self) -> str:
         """Drop what is pending, half a character included, and give back the caller's text of it."""
         self._surrogates.flush()
+        self._last = ""
         dropped = self._segmenter.clear()
         if self._passage is not None:
             self._passage.cleaner.clear()
@@ -185,25 +204,56 @@ class Intake:
         return self._cuts(self._segmenter.push(cleaned, now, more=more))
 
     def _cuts(self, pieces: list[Piece]) -> list[Cut]:
-        return [self._cut(piece) for piece in pieces]
+        if self._replacer is None:
+            return [self._cut(piece) for piece in pieces]
+        return [cut for piece in pieces for cut in self._replaced(piece, self._replacer)]
 
-    def _cut(self, piece: Piece) -> Cut:
+    def _replaced(self, piece: Piece, replacer: Replacer) -> Iterator[Cut]:
+        """The cuts of a piece whose words are replaced: one, unless it became too long."""
+        last, self._last = self._last, piece.text[-1:]
+        parts = replacer.apply(
+            piece.text,
+            after=last,
+            # Only text without a blank is cut there.
+            goes_on=piece.kind is CutKind.GRAPHEME,
+        )
+        for number, part in enumerate(parts, 1):
+            here = piece
+            if len(parts) > 1:
+                here = msgspec.structs.replace(
+                    piece,
+                    text=piece.text[part.start : part.end],
+                    start=piece.start + part.start,
+                    end=piece.start + part.end,
+                    kind=piece.kind if number == len(parts) else CutKind.WORD,
+                    reason=piece.reason if number == len(parts) else CutReason.SIZE,
+                )
+            yield self._cut(here, part)
+
+    def _cut(self, piece: Piece, replaced: Replaced | None = None) -> Cut:
         start = self._covered
         if self._passage is None:
             source = piece.text
         else:
             source = self._take(self._passage.end_of(piece.start, piece.end) - start)
         self._covered = start + len(source)
+        text, speakable, applied = piece.text, piece.speakable, 0
+        if replaced is not None:
+            text, applied = replaced.text, replaced.applied
+            speakable = _SPEAKABLE.search(text) is not None
         return Cut(
-            text=piece.text,
+            text=text,
             source=source,
             start=start,
             end=self._covered,
             kind=piece.kind,
             reason=piece.reason,
-            speakable=piece.speakable,
+            speakable=speakable,
+            applied=applied,
             _clean_start=piece.start,
+            _clean_end=piece.end,
             _passage=self._passage,
+            _replaced=replaced,
         )
 
     def _take(self, chars: int) -> str:

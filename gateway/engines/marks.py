@@ -18,20 +18,11 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from gateway.core.scripts import DEPENDENT, UNSPACED
 from gateway.core.synthesis import Mark
 
-# Thai and Lao, Myanmar, Khmer, ideographic numerals and kana, bopomofo, Han.
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3100-\u312f\u31f0-\u31ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
-)
-# Vowel signs, tone marks and selectors that never stand alone.
-_DEPENDENT = (
-    "\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u102b-\u103e"
-    "\u17b4-\u17d3\u3099\u309a\ufe00-\ufe0f\U000e0100-\U000e01ef"
-)
-_ATOM = re.compile(f"[{_UNSPACED}][{_DEPENDENT}]*[^\\s\\w]*|[^\\s{_UNSPACED}]+")
-_UNSPACED_START = re.compile(f"[{_UNSPACED}]")
+_ATOM = re.compile(f"[{UNSPACED}][{DEPENDENT}]*[^\\s\\w]*|[^\\s{UNSPACED}]+")
+_UNSPACED_START = re.compile(f"[{UNSPACED}]")
 _WORD_CHARACTER = re.compile(r"\w")
 
 Report = tuple[int, int]

@@ -1,0 +1,129 @@
+"""How words are to be spoken: rules that a caller keeps, and what a rule may be.
+
+A rule says for one language what is spoken instead of a word, or of several. `gateway.core.replacing` applies them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from gateway.core.errors import InvalidValue
+
+LANGUAGE_CHARS_MAX = 35
+
+_LANGUAGE = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8})*")
+_SPEAKABLE = re.compile(r"[^\W_]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """In text of this language (BCP 47, lower case) `alias` is spoken instead of `word`.
+
+    A word in lower case stands for any case, one with a capital for itself alone.
+    """
+
+    language: Annotated[str, Meta(min_length=2, max_length=LANGUAGE_CHARS_MAX)]
+    word: str
+    alias: str
+
+
+class Lexicon(msgspec.Struct, frozen=True):
+    """A caller's rules as they are from one change to the next. With `exact` each word stands for itself alone, whatever its
+    case."""
+
+    id: str
+    version: int
+    rules: tuple[Rule, ...]
+    exact: bool = False
+
+
+class LexiconInUse(msgspec.Struct, frozen=True):
+    """Which lexicon a context speaks by, as it was when the context read it."""
+
+    id: str
+    version: int
+
+
+class LexiconLimits(msgspec.Struct, frozen=True):
+    """How many rules a lexicon may have, and how many characters a rule."""
+
+    rules_max: int
+    word_chars_max: int
+    alias_chars_max: int
+
+
+def judged(rules: Iterable[Rule], limits: LexiconLimits) -> tuple[Rule, ...]:
+    """The rules as they are kept: languages in lower case, each run of blanks as one. Raises InvalidValue, with the number
+    of the rule in its field, for what no text can match or nobody can say, and for what is said twice."""
+    kept = tuple(_judged(rules, limits))
+    if len(kept) > limits.rules_max:
+        raise InvalidValue(
+            f"there are {len(kept)} rules", field="rules", allowed=f"at most {limits.rules_max}"
+        )
+    return kept
+
+
+def _judged(rules: Iterable[Rule], limits: LexiconLimits) -> Iterator[Rule]:
+    seen: set[tuple[str, str]] = set()
+    for number, rule in enumerate(rules):
+        path = f"rules[{number}]"
+        language = rule.language.lower()
+        if not _LANGUAGE.fullmatch(language):
+            raise InvalidValue(
+                f"there is no language {rule.language!r}",
+                field=f"{path}.language",
+                allowed='a BCP 47 code, such as "en" or "hi-in"',
+            )
+        word = _text(rule.word, f"{path}.word", limits.word_chars_max)
+        alias = _text(rule.alias, f"{path}.alias", limits.alias_chars_max)
+        if not _SPEAKABLE.search(alias):
+            raise InvalidValue(
+                "there is nothing in it to speak",
+                field=f"{path}.alias",
+                allowed="at least one letter or digit",
+            )
+        if (language, word) in seen:
+            raise InvalidValue(
+                f"there are two rules for {word!r} in {language}",
+                field=f"{path}.word",
+                allowed="one rule for a word",
+            )
+        seen.add((language, word))
+        yield Rule(language, word, alias)
+
+
+def _text(written: str, field: str, chars_max: int) -> str:
+    if _UNPRINTABLE.search(written):
+        raise InvalidValue(
+            "there is a character in it that nobody can write", field=field, allowed="plain text"
+        )
+    # Judged as it came, so that a blank costs what any character costs.
+    if len(written) > chars_max:
+        raise InvalidValue(
+            f"it has {len(written)} characters",
+            field=field,
+            allowed=f"at most {chars_max} characters",
+        )
+    text = " ".join(written.split())
+    if not text:
+        raise InvalidValue("it is empty", field=field, allowed="at least one character")
+    return text
+
+
+def rules_for(lexicon: Lexicon, language: str) -> Iterator[Rule]:
+    """The rules for text in this language, one for each word: those of "en" hold for "en-us" too, and those of "en-us" go
+    before them."""
+    code = language.lower()
+    meant: dict[str, Rule] = {}
+    for rule in lexicon.rules:
+        if code != rule.language and not code.startswith(f"{rule.language}-"):
+            continue
+        other = meant.get(rule.word)
+        if other is None or len(other.language) < len(rule.language):
+            meant[rule.word] = rule
+    yield from meant.values()

@@ -37,6 +37,7 @@ from gateway.fronts.counted import Counted
 from gateway.fronts.described.asyncapi import asyncapi
 from gateway.fronts.described.openapi import openapi
 from gateway.fronts.http import SpeechOverHttp
+from gateway.fronts.lexicons import LexiconsOverHttp
 from gateway.fronts.origins import Origins
 from gateway.fronts.proxies import Proxies, is_loopback, read_networks
 from gateway.fronts.receipts import ReceiptsOverHttp
@@ -352,6 +353,8 @@ class Gateway:
             WebSocketRoute("/v1/speech", traced(SpeechOverWebSocket(house), house)),
             Route("/v1/speech/segments", SegmentsOverHttp(house)),
             Route("/v1/speech/requests/{id}", ReceiptsOverHttp(house)),
+            Route("/v1/speech/lexicons", LexiconsOverHttp(house)),
+            Route("/v1/speech/lexicons/{id}", LexiconsOverHttp(house)),
             Route("/v1/speech/tokens", TokensOverHttp(house)),
             Route("/v1/speech/usage", UsageOverHttp(house)),
             Route("/v1/speech/voices", JsonAnswer(lambda: voices, house)),

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.accounts import ledger_sql as sql
+from gateway.accounts import ledger_sql as sql, lexicons_sql
 from gateway.accounts.lease import Lease
+from gateway.accounts.lexicons import Change, KeptLexicon, LexiconEntry, LexiconKind
 from gateway.accounts.migrate import DatabaseUnusable, migrate
 from gateway.accounts.model import (
     Balance,
@@ -201,6 +202,23 @@ class SqliteStore:
 
     async def sums(self, account: str, key: str | None, now_ms: int) -> list[RouteSums]:
         return await self._reads.ask(lambda database: sql.sums(database, account, key, now_ms))
+
+    async def add_lexicon(self, kept: KeptLexicon, *, lexicons_max: int) -> None:
+        await self._writes.ask(lambda database: lexicons_sql.add(database, kept, lexicons_max))
+
+    async def find_lexicon(self, account: str, id: str) -> KeptLexicon | None:
+        return await self._reads.ask(lambda database: lexicons_sql.find(database, account, id))
+
+    async def list_lexicons(self, account: str, kind: LexiconKind) -> list[LexiconEntry]:
+        return await self._reads.ask(lambda database: lexicons_sql.entries(database, account, kind))
+
+    async def change_lexicon(self, account: str, id: str, change: Change) -> KeptLexicon | None:
+        return await self._writes.ask(
+            lambda database: lexicons_sql.change(database, account, id, change)
+        )
+
+    async def remove_lexicon(self, account: str, id: str) -> bool:
+        return await self._writes.ask(lambda database: lexicons_sql.remove(database, account, id))
 
 
 def _key(row: tuple[Any, ...]) -> Key:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from gateway.accounts.lexicons import LexiconStore
 from gateway.accounts.model import (
     Balance,
     Charge,
@@ -21,7 +22,7 @@ from gateway.accounts.model import (
 )
 
 
-class Store(Protocol):
+class Store(LexiconStore, Protocol):
     """The database, in the hands of one process. Others may use it at the same time."""
 
     async def aclose(self) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.core.lexicon import Lexicon
 from gateway.core.params import Settings
 
 
 class Configure(msgspec.Struct, frozen=True, tag="configure"):
-    """Use these settings for text that comes after. Text that is still pending is spoken with the old ones first.
-    Answered by one `SessionStarted` with the same id."""
+    """Use these settings, and this lexicon, for text that comes after. Text that is still pending is spoken with the old ones
+    first. Answered by one `SessionStarted` with the same id."""
 
     settings: Settings
     id: str | None = None
+    lexicon: Lexicon | None = None
 
 
 class PushText(msgspec.Struct, frozen=True, tag="push_text"):

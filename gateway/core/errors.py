@@ -14,6 +14,8 @@ GatewayError
 │   ├── UnknownModel                   unknown_model       404  with near matches
 │   ├── Unsupported                    unsupported         422  a real control that this model or route has not
 │   ├── FormatFixed                    format_fixed        409  a setting that cannot change once text is accepted
+│   ├── UnknownLexicon                 unknown_lexicon     404  the caller has no such lexicon
+│   ├── TooManyLexicons                too_many_lexicons   409  the account has as many as it may
 │   ├── InputEnded                     input_ended         409  text, flush or end after the end of input
 │   ├── ContextUnknown                 context_unknown     404  a command for a context that never was
 │   ├── TooManyContexts                too_many_contexts   429  per connection
@@ -174,6 +176,18 @@ class UnknownModel(CallerError):
     """No model has this name."""
 
     code, status = "unknown_model", 404
+
+
+class UnknownLexicon(CallerError):
+    """There is no lexicon of this id that the caller may use."""
+
+    code, status = "unknown_lexicon", 404
+
+
+class TooManyLexicons(CallerError):
+    """The account has as many lexicons as it may have."""
+
+    code, status = "too_many_lexicons", 409
 
 
 class Unsupported(CallerError):

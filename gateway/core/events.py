@@ -22,7 +22,8 @@ class SessionStarted(msgspec.Struct, frozen=True):
 
 
 class SegmentStarted(msgspec.Struct, frozen=True):
-    """The audio from `sample_start` on speaks text[text_start:text_end], which was cut there for `reason`."""
+    """The audio from `sample_start` on speaks text[text_start:text_end], which was cut there for `reason`, with so many rules
+    of a lexicon `applied`."""
 
     segment: int
     text_start: int
@@ -30,6 +31,7 @@ class SegmentStarted(msgspec.Struct, frozen=True):
     reason: CutReason
     kind: CutKind
     sample_start: int
+    applied: int = 0
 
 
 class Audio(msgspec.Struct, frozen=True):
@@ -139,7 +141,8 @@ class Timings(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Closed(msgspec.Struct, frozen=True):
-    """The session is over: the last event. `samples` were handed out for `chars` characters of accepted text.
+    """The session is over: the last event. `samples` were handed out for `chars` characters of accepted text. Rules of a
+    lexicon were `applied` so often in what began to be heard; None = there was no lexicon.
 
     `timings` and what it cost, in thousandths of a credit, are not the session's to know: who watches it adds them."""
 
@@ -149,6 +152,7 @@ class Closed(msgspec.Struct, frozen=True):
     id: str | None = None
     timings: Timings | None = None
     millicredits: int | None = None
+    applied: int | None = None
 
 
 Event = (

@@ -13,8 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.core.errors import InvalidValue
-
-LANGUAGE_CHARS_MAX = 35
+from gateway.core.limits import Limits
 
 _LANGUAGE = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8})*")
 _SPEAKABLE = re.compile(r"[^\W_]")
@@ -27,7 +26,7 @@ class Rule(msgspec.Struct, frozen=True):
     A word in lower case stands for any case, one with a capital for itself alone.
     """
 
-    language: Annotated[str, Meta(min_length=2, max_length=LANGUAGE_CHARS_MAX)]
+    language: Annotated[str, Meta(min_length=2, max_length=35)]
     word: str
     alias: str
 
@@ -55,6 +54,13 @@ class LexiconLimits(msgspec.Struct, frozen=True):
     rules_max: int
     word_chars_max: int
     alias_chars_max: int
+
+    @classmethod
+    def of(cls, limits: Limits) -> LexiconLimits:
+        """Those of the gateway's own lexicons."""
+        return cls(
+            limits.lexicon_rules_max, limits.lexicon_word_chars_max, limits.lexicon_alias_chars_max
+        )
 
 
 def judged(rules: Iterable[Rule], limits: LexiconLimits) -> tuple[Rule, ...]:

@@ -122,6 +122,18 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     credit_block_chars: Chars = 500
     """Credits are set aside for so many characters at once, where more of them may come."""
 
+    # Lexicons
+    lexicons_max: Annotated[int, Meta(ge=0, le=10_000)] = 100
+    """Lexicons of one account."""
+    lexicon_rules_max: Annotated[int, Meta(ge=1, le=1_000)] = 500
+    """Rules of one of them."""
+    lexicon_word_chars_max: Annotated[int, Meta(ge=1, le=200)] = 100
+    """Characters of the word that a rule replaces,"""
+    lexicon_alias_chars_max: Annotated[int, Meta(ge=1, le=500)] = 200
+    """and of what is spoken instead."""
+    lexicon_bytes_max: Bytes = 262_144
+    """Bytes of a lexicon as it is sent."""
+
     # Requests that are over
     receipts_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 10_000
     """Contexts that are over and whose receipts are kept; an HTTP request is one. The oldest is forgotten first."""

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from gateway.core.lexicon import LexiconInUse
 from gateway.core.vocabulary import Cleanup, Codec, Container, Delivery, Preset, PushBoundary, Route
 
 # --- what a caller may say -------------------------------------------------------------------------------------------
@@ -59,6 +60,7 @@ class Parameters(msgspec.Struct, frozen=True):
     buffering: BufferingRequest | UnsetType = UNSET
     cleanup: Cleanup | UnsetType = UNSET
     code_notice: bool | UnsetType = UNSET
+    lexicon: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType | None = UNSET
     timestamps: bool | UnsetType = UNSET
     delivery: Delivery | UnsetType = UNSET
     lead_ms: Annotated[int, Meta(ge=100, le=600_000)] | UnsetType | None = UNSET
@@ -192,6 +194,7 @@ class TextSettings(msgspec.Struct, frozen=True, kw_only=True):
     segmentation: Segmentation = Segmentation()
     cleanup: Cleanup = Cleanup.OFF
     code_notice: bool = False
+    lexicon: LexiconInUse | None = None
 
 
 class Settings(TextSettings, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from gateway.core.errors import InvalidValue, UnknownModel, UnknownVoice, Unsupported
 from gateway.core.formats import judge_format
+from gateway.core.lexicon import Lexicon, LexiconInUse
 from gateway.core.params import (
     PRESETS,
     BufferingRequest,
@@ -49,7 +50,7 @@ def merge(older: S, newer: S) -> S:
 
 
 def resolve(asked: Parameters, catalog: Catalog, defaults: Defaults) -> Settings:
-    """The effective settings for a request on this route.
+    """The effective settings for a request on this route, but for its lexicon: see `spoken_by`.
 
     Raises UnknownModel, UnknownVoice, Unsupported or InvalidValue, each naming the field at fault.
     """
@@ -100,6 +101,12 @@ def without_unsupported(
         if getattr(asked, control) is not UNSET and getattr(controls, control) is None
     )
     return msgspec.structs.replace(asked, **dict.fromkeys(ignored, UNSET)), ignored
+
+
+def spoken_by(lexicon: Lexicon | None, settings: Settings) -> Settings:
+    """The same, by this lexicon, which is what the request's parameter named when it was read."""
+    in_use = None if lexicon is None else LexiconInUse(lexicon.id, lexicon.version)
+    return msgspec.structs.replace(settings, lexicon=in_use)
 
 
 def segmentation(asked: BufferingRequest) -> Segmentation:

@@ -64,9 +64,11 @@ from gateway.core.events import (
 from gateway.core.heard import History, Remains, Spoken
 from gateway.core.intake import Cut, Intake
 from gateway.core.languages import known_language
+from gateway.core.lexicon import Lexicon
 from gateway.core.limits import Limits
 from gateway.core.params import Settings
 from gateway.core.playback import Playback
+from gateway.core.replacing import Replacer
 from gateway.core.synthesis import (
     Abandon,
     Begun,
@@ -119,6 +121,7 @@ _SPOKEN_WITH = (
     "segmentation",
     "cleanup",
     "code_notice",
+    "lexicon",
 )
 """Settings that text which is still pending has to be spoken with before they change."""
 
@@ -189,7 +192,8 @@ class Session:
     """The machine. Feed it with `submit`, `report` and `tick`; then pull `next_order` and `next_event` until None.
 
     `now` is in seconds of any steady clock, the same for all calls. `frame_ms` bounds the audio of one event and may
-    be changed at any time. `id` is that of the command that opened the context; the first event repeats it.
+    be changed at any time. `id` is that of the command that opened the context; the first event repeats it. `lexicon` is the
+    one that the settings name.
     """
 
     def __init__(
@@ -200,12 +204,16 @@ class Session:
         *,
         frame_ms: int = 200,
         id: str | None = None,
+        lexicon: Lexicon | None = None,
     ) -> None:
         self.frame_ms = frame_ms
         self.settings = settings
         self.state = State.CONFIGURING
         self._limits = limits
-        self._intake = Intake(settings)
+        self._replacer = _replacer(settings, lexicon)
+        self._intake = Intake(settings, self._replacer)
+        self._applied: int | None = None if lexicon is None else 0
+        """How often rules were applied in what began to be heard."""
         self._line: deque[_Segment | Flush] = deque()
         self._ready: deque[Event] = deque()
         self._waiting: deque[_Segment] = deque()
@@ -278,7 +286,10 @@ class Session:
                     )
         if any(getattr(settings, name) != getattr(old, name) for name in _SPOKEN_WITH):
             self._release_all(CutReason.FLUSH, now)
-            self._intake.reconfigure(settings)
+            self._replacer = _replacer(settings, command.lexicon)
+            self._intake.reconfigure(settings, self._replacer)
+            if self._replacer is not None:
+                self._applied = self._applied or 0
         self.settings = settings
         self._announce(command.id)
 
@@ -513,6 +524,8 @@ class Session:
         cut = segment.cut
         segment.spoken = Spoken(cut.source, cut.start, self._pulled)
         self._history.begin(segment.spoken)
+        if self._applied is not None:
+            self._applied += cut.applied
         if not cut.speakable:
             self._ready.append(
                 Warned("nothing_speakable", "this text has no letter or digit to speak")
@@ -524,6 +537,7 @@ class Session:
             reason=cut.reason,
             kind=cut.kind,
             sample_start=self._position(),
+            applied=cut.applied,
         )
 
     def _audio(self, segment: _Segment, now: float) -> Event:
@@ -639,6 +653,15 @@ class Session:
                 )
             )
 
+        if self._replacer is not None and not self._replacer.rules:
+            self._ready.append(
+                Warned(
+                    "lexicon_unused",
+                    f"the lexicon has no rule for {self.settings.language}",
+                    field="lexicon",
+                )
+            )
+
     def _open(self) -> None:
         if self.state is State.CONFIGURING:
             self.state = State.OPEN
@@ -680,7 +703,10 @@ class Session:
         self._flushes_in_line = self._chars_waiting = self._bytes_unpulled = 0
 
     def _closed(self, reason: CloseReason) -> Closed:
-        return Closed(reason, self._position(), self._intake.chars_accepted, self._end_id)
+        return Closed(
+            *(reason, self._position(), self._intake.chars_accepted, self._end_id),
+            applied=self._applied,
+        )
 
     def _events_pending(self) -> int:
         return len(self._ready) + self._flushes_in_line
@@ -707,6 +733,10 @@ class Session:
     def _position(self) -> int:
         """Where the context's audio stands, in output samples."""
         return self._out(self._pulled)
+
+
+def _replacer(settings: Settings, lexicon: Lexicon | None) -> Replacer | None:
+    return None if lexicon is None else Replacer(lexicon, settings.language)
 
 
 def _voice(settings: Settings) -> VoiceSettings:

@@ -33,7 +33,8 @@ class HttpRequest(msgspec.Struct, frozen=True):
 
 class Agreed(msgspec.Struct, frozen=True):
     """A request understood and judged. `whole` asks for a complete file with exact sizes instead of a stream; a client that
-    names `sample_start` has had the audio before it. With a `form` the audio comes among events. `ignored` is what the
+    names `sample_start` has had the audio before it. `lexicon` is the id of the one to speak by. With a `form`
+    the audio comes among events. `ignored` is what the
     request asked for and will not get, by the names of its fields; `adjusted` is what it gets in the place of other things, as
     `name=value`."""
 
@@ -41,6 +42,7 @@ class Agreed(msgspec.Struct, frozen=True):
     settings: Settings
     whole: bool = False
     sample_start: int | None = None
+    lexicon: str | None = None
     form: LineForm | None = None
     ignored: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()

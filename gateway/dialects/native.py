@@ -193,6 +193,7 @@ class SegmentMessage(Tagged, frozen=True, tag="segment"):
     reason: str
     kind: str
     sample_start: int
+    applied: int = 0
 
 
 class AudioMessage(Tagged, frozen=True, tag="audio"):
@@ -255,6 +256,7 @@ class Ended(Tagged, frozen=True, tag="ended"):
     id: str | None = None
     timings: Timings | None = None
     credits: float | None = None
+    applied: int | None = None
 
 
 class WarningMessage(Tagged, frozen=True, tag="warning"):
@@ -339,6 +341,7 @@ class Telling:
                         event.reason,
                         event.kind,
                         event.sample_start,
+                        event.applied,
                     )
                 ]
             case Words():
@@ -372,6 +375,7 @@ def _ended(context: str, event: Closed) -> Ended:
         event.id,
         event.timings,
         None if spent is None else spent / 1_000,
+        event.applied,
     )
 
 

@@ -67,6 +67,7 @@ class NativeExchange:
             settings=settings,
             whole=asked.whole,
             sample_start=asked.sample_start,
+            lexicon=asked.parameters.lexicon or None,
             form=form,
             ignored=asked.ignored,
         )

@@ -27,7 +27,9 @@ from gateway.core.errors import (
     Problem,
 )
 from gateway.core.events import Closed, Event, SegmentFailed
+from gateway.core.lexicon import Lexicon
 from gateway.core.params import HTTP_DEFAULTS, Catalog
+from gateway.core.resolve import spoken_by
 from gateway.core.vocabulary import CloseReason
 from gateway.dialects.http import Agreed, Exchange, HttpRequest
 from gateway.dialects.native import DEFAULT_CONTEXT
@@ -92,13 +94,16 @@ class SpeechOverHttp:
                 key = answer.principal = caller.key
                 agreed = self._exchange.understand(request, self._catalog, self._house.limits)
                 chars = len(agreed.text)
+                lexicon = await self._house.lexicon(caller, agreed.lexicon)
+                settings = spoken_by(lexicon, agreed.settings)
+                agreed = msgspec.structs.replace(agreed, settings=settings)
                 answer.describe(agreed, self._house.limits.keep_alive_ms / 1_000)
                 await self._recognize(scope, agreed, answer)
                 self._house.quotas.chars(caller, chars)
                 owner = owner_of(scope, caller)
                 if self._tells_credits:
                     answer.bill = await self._bill(agreed, caller, answer)
-                problem = await self._speak(agreed, caller, owner, receive, answer)
+                problem = await self._speak(agreed, lexicon, caller, owner, receive, answer)
             if problem is not None:
                 await answer.refuse(problem)
         except GatewayError as error:
@@ -176,6 +181,7 @@ class SpeechOverHttp:
     async def _speak(
         self,
         agreed: Agreed,
+        lexicon: Lexicon | None,
         caller: Caller,
         owner: str,
         receive: Receive,
@@ -205,6 +211,7 @@ class SpeechOverHttp:
                     meter=answer.meter,
                     name=DEFAULT_CONTEXT,
                     sample_start=agreed.sample_start or 0,
+                    lexicon=lexicon,
                 )
                 answer.receipt = speaker.receipt
                 house.receipts.begin(answer.request_id, answer.principal, ROUTE, speaker.receipt)

@@ -11,7 +11,9 @@ from starlette.types import Receive, Scope, Send
 from gateway.accounts.model import Scope as Use
 from gateway.core.errors import GatewayError, MethodNotAllowed, TextTooLong
 from gateway.core.intake import Cut, Intake
+from gateway.core.lexicon import Lexicon
 from gateway.core.params import HTTP_DEFAULTS, TextSettings
+from gateway.core.replacing import Replacer
 from gateway.core.resolve import resolve
 from gateway.core.vocabulary import CutKind, CutReason
 from gateway.dialects.native import decode_request
@@ -32,6 +34,7 @@ class SegmentInfo(msgspec.Struct, frozen=True):
     reason: CutReason
     kind: CutKind
     speakable: bool
+    applied: int
 
 
 class Segments(msgspec.Struct, frozen=True):
@@ -52,7 +55,7 @@ class SegmentsOverHttp:
         try:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("text is cut by POST", allowed="POST")
-            await authenticate(self._house, scope, Use.SPEECH)
+            caller = await authenticate(self._house, scope, Use.SPEECH)
             limits = self._house.limits
             asked = decode_request(await read_body(scope, receive, limits))
             if len(asked.text) > limits.text_chars_max:
@@ -61,19 +64,20 @@ class SegmentsOverHttp:
                     field="text",
                     allowed=f"at most {limits.text_chars_max} characters",
                 )
+            lexicon = await self._house.lexicon(caller, asked.parameters.lexicon)
             settings = resolve(asked.parameters, self._house.catalog, HTTP_DEFAULTS)
         except GatewayError as error:
             await send_problem(send, error.problem, request_id)
             return
-        cuts = await cut_all(asked.text, settings)
+        cuts = await cut_all(asked.text, settings, lexicon)
         body = msgspec.json.encode(Segments(told(cuts)))
         more = [("x-ignored-fields", ", ".join(asked.ignored))] if asked.ignored else []
         await send_json(send, 200, body, headers(request_id, "application/json", more))
 
 
-async def cut_all(text: str, settings: TextSettings) -> list[Cut]:
+async def cut_all(text: str, settings: TextSettings, lexicon: Lexicon | None = None) -> list[Cut]:
     """The cuts of a text that is there as a whole, made in slices so that a long one does not hold up the loop."""
-    intake = Intake(settings)
+    intake = Intake(settings, None if lexicon is None else Replacer(lexicon, settings.language))
     cuts: list[Cut] = []
     for start in range(0, len(text), SLICE_CHARS):
         end = start + SLICE_CHARS
@@ -85,6 +89,6 @@ async def cut_all(text: str, settings: TextSettings) -> list[Cut]:
 def told(cuts: Sequence[Cut]) -> list[SegmentInfo]:
     """Cuts as callers are told of them."""
     return [
-        SegmentInfo(cut.text, cut.start, cut.end, cut.reason, cut.kind, cut.speakable)
+        SegmentInfo(cut.text, cut.start, cut.end, cut.reason, cut.kind, cut.speakable, cut.applied)
         for cut in cuts
     ]

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from gateway.accounts.caller import Caller
 from gateway.core.commands import Abort, EndInput
 from gateway.core.errors import TooManyContexts
+from gateway.core.lexicon import Lexicon
 from gateway.core.params import Catalog, Parameters, Settings
-from gateway.core.resolve import resolve
+from gateway.core.resolve import resolve, spoken_by
 from gateway.core.session import Session, State
 from gateway.core.vocabulary import Progress
 from gateway.dialects.base import Conversation
@@ -44,10 +45,11 @@ class Record:
 
 @dataclass(slots=True)
 class Context:
-    """One that is open. `parameters` are those that its client has set so far."""
+    """One that is open. `parameters` are those that its client has set so far, `lexicon` is the one they name as it was then."""
 
     record: Record
     parameters: Parameters
+    lexicon: Lexicon | None
     speaker: Speaker
 
     @property
@@ -90,7 +92,12 @@ class Contexts:
     # --- from their beginning to their end ---------------------------------------------------------------------------
 
     def begin(
-        self, name: str, parameters: Parameters, id: str | None, tasks: asyncio.TaskGroup
+        self,
+        name: str,
+        parameters: Parameters,
+        lexicon: Lexicon | None,
+        id: str | None,
+        tasks: asyncio.TaskGroup,
     ) -> Context:
         """Open a context. Raises TooManyContexts, what `resolve` raises and what `House.open_context` raises."""
         limits = self._house.limits
@@ -100,7 +107,7 @@ class Contexts:
                 field="context",
                 allowed=f"at most {limits.contexts_max}",
             )
-        settings = self.resolve(parameters)
+        settings = self.resolve(parameters, lexicon)
         self._house.open_context(self._caller, settings.engine, promised=self.is_fresh)
         self._fresh_until = None
         route = self._defaults.route
@@ -112,6 +119,7 @@ class Contexts:
             id=id,
             owner=self._owner,
             name=name,
+            lexicon=lexicon,
             meter=self._house.new_meter(
                 f"{self._session}.{self._begun}", self._caller, route=route
             ),
@@ -120,17 +128,23 @@ class Contexts:
         ring = Ring(name, limits.resume_ring_bytes, self._house.lobby.rings)
         if not self._house.lobby.is_open or not self._can_resume:
             ring.close()
-        context = Context(Record(name, speaker.session, ring), parameters, speaker)
+        context = Context(Record(name, speaker.session, ring), parameters, lexicon, speaker)
         self.open[name] = context
         self.share()
         self._wake()
         return context
 
-    def renew(self, old: Context, parameters: Parameters, tasks: asyncio.TaskGroup) -> None:
+    def renew(
+        self,
+        old: Context,
+        parameters: Parameters,
+        lexicon: Lexicon | None,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
         """Begin another by the name of `old`, whose text is spoken to its end. Raises what `begin` raises, and then nothing
         has changed."""
         name = old.name
-        self.begin(name, parameters, None, tasks)
+        self.begin(name, parameters, lexicon, None, tasks)
         new = self.open.pop(name)
         old.record.name = f"{name} until {self._begun}"
         self.open[old.name] = old
@@ -139,9 +153,9 @@ class Contexts:
         if old.speaker.session.state is State.OPEN:
             old.speaker.submit(EndInput())
 
-    def resolve(self, parameters: Parameters) -> Settings:
-        """What these come to on this connection. Raises what `core.resolve` raises."""
-        return resolve(parameters, self._catalog, self._defaults)
+    def resolve(self, parameters: Parameters, lexicon: Lexicon | None) -> Settings:
+        """What these come to on this connection, with the lexicon that they name. Raises what `core.resolve` raises."""
+        return spoken_by(lexicon, resolve(parameters, self._catalog, self._defaults))
 
     def withdraw(self, context: Context) -> None:
         """It has not begun after all: what it was to begin with was refused."""

@@ -1,8 +1,11 @@
-"""What a message does: it is obeyed, or it is answered with why not. Nothing here waits for anybody."""
+"""What a message does: it is obeyed, or it is answered with why not. Nothing here waits for anybody, but for the database
+where a lexicon is named."""
 
 from __future__ import annotations
 
 import asyncio
+
+from msgspec import UNSET
 
 from gateway.accounts.caller import Caller
 from gateway.core.commands import Clear, Command, Configure, Flush, KeepAlive, PushText
@@ -13,6 +16,7 @@ from gateway.core.errors import (
     MessageTooLarge,
     Problem,
 )
+from gateway.core.lexicon import Lexicon
 from gateway.core.params import Parameters
 from gateway.core.resolve import merge
 from gateway.core.session import State
@@ -94,6 +98,10 @@ class Hearing:
 
     async def _obey(self, said: Said, tasks: asyncio.TaskGroup) -> None:
         intent = said.intent
+        lexicon = None
+        if isinstance(intent, Adjust | Renew):
+            # While it is read contexts may end: they are looked for afterwards.
+            lexicon = await self._house.lexicon(self._caller, intent.parameters.lexicon)
         context = self._contexts.open.get(said.context)
         if isinstance(intent, Resume):
             self._comeback.resume(intent)
@@ -105,29 +113,33 @@ class Hearing:
                 context.speaker.submit(KeepAlive())
             self._outbox.answer(self._conversation.encode_pong(intent))
         elif context is None:
-            await self._begin_or_recall(said, tasks)
+            await self._begin_or_recall(said, lexicon, tasks)
         elif isinstance(intent, Adjust):
             merged = merge(context.parameters, intent.parameters)
-            self._configure(context, merged, intent.id)
+            if intent.parameters.lexicon is UNSET:
+                lexicon = context.lexicon
+            self._configure(context, merged, lexicon, intent.id)
         elif isinstance(intent, Renew) and context.speaker.session.state is State.CONFIGURING:
-            self._configure(context, intent.parameters, None)
+            self._configure(context, intent.parameters, lexicon, None)
         elif isinstance(intent, Renew):
-            self._contexts.renew(context, intent.parameters, tasks)
+            self._contexts.renew(context, intent.parameters, lexicon, tasks)
         elif isinstance(intent, Clear) and context.speaker.session.state is State.CLOSED:
             # Its last audio is being encoded: too late to take anything back, not too late to ask what was heard.
             self._recall(context.record, intent)
         else:
             await self._pass_on(context, intent)
 
-    async def _begin_or_recall(self, said: Said, tasks: asyncio.TaskGroup) -> None:
+    async def _begin_or_recall(
+        self, said: Said, lexicon: Lexicon | None, tasks: asyncio.TaskGroup
+    ) -> None:
         """Settings, text and a flush begin a context; a clear may still ask what was heard of one that has ended."""
         intent = said.intent
         ended = self._contexts.ended.get(said.context)
         if isinstance(intent, Adjust | Renew):
-            self._contexts.begin(said.context, intent.parameters, said.id, tasks)
+            self._contexts.begin(said.context, intent.parameters, lexicon, said.id, tasks)
             self._contexts.forget_ended(said.context)
         elif isinstance(intent, PushText | Flush):
-            context = self._contexts.begin(said.context, Parameters(), None, tasks)
+            context = self._contexts.begin(said.context, Parameters(), None, None, tasks)
             try:
                 await self._pass_on(context, intent)
             except GatewayError:
@@ -143,9 +155,12 @@ class Hearing:
                 f"there is no context {said.context!r}", field="context", allowed="an open context"
             )
 
-    def _configure(self, context: Context, parameters: Parameters, id: str | None) -> None:
-        context.speaker.submit(Configure(self._contexts.resolve(parameters), id))
-        context.parameters = parameters
+    def _configure(
+        self, context: Context, parameters: Parameters, lexicon: Lexicon | None, id: str | None
+    ) -> None:
+        settings = self._contexts.resolve(parameters, lexicon)
+        context.speaker.submit(Configure(settings, id, lexicon))
+        context.parameters, context.lexicon = parameters, lexicon
         self._contexts.share()
 
     async def _pass_on(self, context: Context, intent: Command) -> None:

@@ -7,13 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import UnsetType
+
 from gateway.accounts.addresses import Addresses
 from gateway.accounts.caller import Caller
 from gateway.accounts.gate import Gate
 from gateway.accounts.ledger import Ledger, Meter
+from gateway.accounts.lexicons import LexiconsInMemory, LexiconStore
 from gateway.accounts.quotas import Quotas
 from gateway.accounts.store import Store
 from gateway.audio.farm import EncodeFarm
+from gateway.core.errors import UnknownLexicon
+from gateway.core.lexicon import Lexicon
 from gateway.core.limits import Limits
 from gateway.core.params import Catalog, Settings
 from gateway.core.session import Session
@@ -58,6 +63,7 @@ class House:
     """Where the accounts are kept; None = everybody may speak."""
     ledger: Ledger | None = None
     """What they are charged in; None = nobody counts."""
+    lexicons: LexiconStore = field(init=False)
     gate: Gate = field(init=False)
     addresses: Addresses = field(init=False)
     quotas: Quotas = field(init=False)
@@ -68,6 +74,7 @@ class House:
     receipts: Receipts = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "lexicons", self.store or LexiconsInMemory())
         object.__setattr__(self, "gate", Gate(self.store, self.limits))
         object.__setattr__(self, "addresses", Addresses(self.limits, self.clock))
         object.__setattr__(self, "quotas", Quotas(self.limits, self.clock))
@@ -92,6 +99,19 @@ class House:
             tasks=len(asyncio.all_tasks()),
             draining=self.admission.drain.has_begun,
         )
+
+    async def lexicon(self, caller: Caller, id: str | UnsetType | None) -> Lexicon | None:
+        """A lexicon of this caller as it is now; None where none is named. Raises UnknownLexicon or AccountsUnavailable."""
+        if id is None or isinstance(id, UnsetType):
+            return None
+        kept = await self.lexicons.find_lexicon(caller.account, id)
+        if kept is None:
+            raise UnknownLexicon(
+                f"there is no lexicon {id!r}",
+                field="lexicon",
+                allowed="an id that GET /v1/speech/lexicons lists",
+            )
+        return kept.lexicon
 
     def open_context(self, caller: Caller, engine: str, *, promised: bool = False) -> None:
         """Take a place for a context of this caller; give it back with `close_context`. Raises RateLimited and what
@@ -123,13 +143,14 @@ class House:
         meter: Meter | None = None,
         name: str = "",
         sample_start: int = 0,
+        lexicon: Lexicon | None = None,
     ) -> Speaker:
         """A context in motion with these settings. `file`: its audio must be a valid file even without samples;
         `whole`: its sizes will be exact, because nothing is sent before all is there; `owner`: whom its work is counted
         to, so that nobody takes more than a fair part; `meter`: what it costs; `name`: what its receipt calls it;
-        `sample_start`: its listener has what is before it."""
+        `sample_start`: its listener has what is before it; `lexicon`: the one that the settings name."""
         now = asyncio.get_running_loop().time()
-        session = Session(settings, self.limits, now, frame_ms=frame_ms, id=id)
+        session = Session(settings, self.limits, now, frame_ms=frame_ms, id=id, lexicon=lexicon)
         outlet = Outlet(
             settings,
             self.farm,

@@ -34,6 +34,7 @@ KEYED = (
     ("POST", "/v1/speech/segments"),
     ("POST", "/v1/speech/tokens"),
     ("GET", "/v1/speech/usage"),
+    ("GET", "/v1/speech/lexicons"),
     ("GET", "/v1/speech/voices"),
     ("GET", "/v1/speech/models"),
 )

@@ -29,6 +29,9 @@ EXAMPLES = {
     ),
     3: (),
     4: (),
+    5: (
+        "INSERT INTO lexicons VALUES (1, 'lx', 'acme', 'native', 'old', 1, 0, CAST('[]' AS BLOB), 0, 1, 1)",
+    ),
 }
 """What a database of each version may hold, in that version's own words."""
 

@@ -686,6 +686,7 @@ def test_every_setting_that_is_not_fixed_may_change() -> None:
         "segmentation",
         "cleanup",
         "code_notice",
+        "lexicon",
         "timestamps",
         "delivery",
         "lead_ms",

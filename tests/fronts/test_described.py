@@ -17,7 +17,7 @@ from starlette.routing import Route, WebSocketRoute
 from gateway.config import AccountsConfig
 from gateway.core.errors import all_errors
 from gateway.dialects.native import MESSAGES, Tagged
-from gateway.fronts.described.openapi import EXAMPLES, TOLD
+from gateway.fronts.described.openapi import EXAMPLES, LEXICON, TOLD
 from tests.accounts.test_access import bearer
 from tests.accounts.test_gate import make_key
 from tests.docs.test_examples import lines
@@ -105,9 +105,12 @@ class TestOpenApi:
         self, keyed: httpx.AsyncClient, http: Message
     ) -> None:
         spoken = await keyed.post("/v1/speech", json=EXAMPLES[0])
+        lexicon = (await keyed.post("/v1/speech/lexicons", json=LEXICON)).json()
         for path, method, operation in operations(http):
             body = example_of(operation)
-            url = path.format(id=spoken.headers["x-request-id"])
+            of_lexicons = path.startswith("/v1/speech/lexicons")
+            id = lexicon["id"] if of_lexicons else spoken.headers["x-request-id"]
+            url = path.format(id=id)
             answer = await keyed.request(method, url, json=body)
             assert answer.status_code == 200, url
             described = at(operation, "responses", "200")

@@ -106,7 +106,7 @@ Ask = Callable[[bytes, bytes, list[tuple[bytes, bytes]], bytes], Awaitable[Heard
 
 async def play(transcript: Transcript, ask: Ask, house: House) -> list[str]:
     """The file with what came."""
-    transcript.plant(house)
+    await transcript.plant(house)
     keys = await _new_keys(house, transcript.options.credits)
     played: list[str] = []
     for sign, lines in transcript.sections():

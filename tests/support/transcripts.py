@@ -29,6 +29,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol as Offer
 
+from gateway.accounts.caller import LOCAL
+from gateway.accounts.lexicons import KeptLexicon, LexiconKind
 from gateway.app import open_house
 from gateway.config import (
     Config,
@@ -40,6 +42,7 @@ from gateway.config import (
     ToneConfig,
 )
 from gateway.core.errors import all_errors
+from gateway.core.lexicon import Lexicon, Rule
 from gateway.core.limits import Limits
 from gateway.dialects.base import Frame, Verdict
 from gateway.dialects.native import SERVICE_RESTART, AudioForm, NativeConversation, Subprotocol
@@ -82,13 +85,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `!` lines may say.
 
     `time`: the dialogue depends on time, so it is played in memory only; `full`: `ready` is shown as it is; `faults`:
-    what befalls the segments that contain a text, one after the other. Of HTTP only: `credits` that an account has, where
-    keys are asked for; `dialects` as the configuration has them.
+    what befalls the segments that contain a text, one after the other; `lexicons`: the rules of those that there are. Of HTTP
+    only: `credits` that an account has, where keys are asked for; `dialects` as the configuration has them.
     """
 
     limits: dict[str, int] = {}
     tone: dict[str, float] = {}
     faults: dict[str, list[Fault]] = {}
+    lexicons: dict[str, tuple[Rule, ...]] = {}
     audio: AudioForm = AudioForm.BINARY
     time: bool = False
     full: bool = False
@@ -147,8 +151,18 @@ class Transcript:
             default_model="tone",
         )
 
-    def plant(self, house: House) -> None:
-        """Let the faults befall the tone engine."""
+    async def plant(self, house: House) -> None:
+        """Let the faults befall the tone engine, and the lexicons be there."""
+        for id, rules in self.options.lexicons.items():
+            kept = KeptLexicon(
+                LOCAL.account,
+                LexiconKind.NATIVE,
+                "",
+                Lexicon(id, 1, rules),
+                created_ms=0,
+                changed_ms=0,
+            )
+            await house.lexicons.add_lexicon(kept, lexicons_max=10)
         errors = {error.code: error for error in all_errors()}
         plan = {
             text: [Fail(fault.at_sample, errors[fault.error]) for fault in faults]
@@ -185,7 +199,7 @@ async def play_in_memory(
         open_house(transcript.config(), clock) as house,
         asyncio.TaskGroup() as tasks,
     ):
-        transcript.plant(house)
+        await transcript.plant(house)
         page = Page(transcript.options.full, transcript.options.time)
         connection = MemoryConnection(0)
 
@@ -227,7 +241,7 @@ async def play_over_socket(
     wire = _Wire(subprotocol)
     assert not transcript.options.time
     async with running_server(transcript.config()) as server:
-        transcript.plant(server.house)
+        await transcript.plant(server.house)
         url = f"{server.ws_url}?audio={transcript.options.audio}"
         async with connect(url, subprotocols=[Offer(subprotocol)], proxy=None) as connection:
             page = Page(transcript.options.full, transcript.options.time)

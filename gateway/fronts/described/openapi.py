@@ -29,9 +29,11 @@ from gateway.dialects.native import (
     WordsMessage,
 )
 from gateway.dialects.native_http import NativeExchange
+from gateway.dialects.pls import MEDIA_TYPE as PLS
 from gateway.fronts.described.operation import JSON, Dialect, Operation
 from gateway.fronts.described.schemas import Json, ref, schemas
 from gateway.fronts.idempotency import KEY, KEY_CHARS_MAX
+from gateway.fronts.lexicons import LexiconBody, LexiconInfo, LexiconList, LexiconRemoved
 from gateway.fronts.segments import Segments
 from gateway.fronts.system import Alive, Models, Readiness, Voices
 from gateway.fronts.tokens import TokenInfo
@@ -51,7 +53,7 @@ _BEFORE_ROUTES = (e.OriginForbidden, e.RequestTimeout, e.UrlTooLong, e.HeadersTo
 _ANY_REQUEST = (e.MethodNotAllowed, e.RequestTimeout, e.Internal)
 _TEXT = (
     *(e.InvalidMessage, e.InvalidValue, e.TextMissing, e.TextTooLong, e.MessageTooLarge),
-    *(e.UnknownVoice, e.UnknownModel, e.Unsupported),
+    *(e.UnknownVoice, e.UnknownModel, e.UnknownLexicon, e.Unsupported),
 )
 _ACCOUNT = (e.Unauthorized, e.Forbidden, e.RateLimited, e.AccountsUnavailable)
 _SPEECH = (
@@ -71,6 +73,13 @@ REQUEST_ID: Json = {
     "example": "req_1f2e3d4c5b6a798887766554",
 }
 
+LEXICON_ID: Json = {
+    "description": "As the list of lexicons has it.",
+    "schema": {"type": "string", "pattern": "^lx_[0-9a-f]{16}$"},
+    "example": "lx_1f2e3d4c5b6a7988",
+}
+_LEXICON = (*(e.InvalidMessage, e.InvalidValue, e.MessageTooLarge, e.Unsupported), *_ACCOUNT)
+
 IDEMPOTENCY_KEY: Json = {
     "description": "Names this request. When it comes again it is answered by the same speech, a few times.",
     "schema": {"type": "string", "pattern": f"^{KEY}$", "maxLength": KEY_CHARS_MAX},
@@ -89,6 +98,19 @@ EXAMPLES: tuple[Json, ...] = (
     },
 )
 """Bodies of what takes a text."""
+LEXICON: Json = {
+    "name": "brands",
+    "rules": [
+        {"language": "en", "word": "SQL", "alias": "sequel"},
+        {"language": "hi", "word": "JSON", "alias": "जेसन"},
+    ],
+}
+_BY_PLS: Mapping[str, Json] = {
+    PLS: {
+        "type": "string",
+        "description": "W3C PLS 1.0, with aliases; its name is the `name` of the query.",
+    }
+}
 
 OPERATIONS = (
     Operation(
@@ -116,6 +138,40 @@ OPERATIONS = (
         gives={JSON: RequestReceipt},
         refuses=(*_ACCOUNT, e.NotFound),
         asks={("path", "id"): REQUEST_ID},
+    ),
+    Operation(
+        *("get", "/v1/speech/lexicons", "lexicons", "List the lexicons of the account."),
+        gives={JSON: LexiconList},
+        refuses=_ACCOUNT,
+    ),
+    Operation(
+        *("post", "/v1/speech/lexicons", "add_lexicon", "Make a lexicon."),
+        gives={JSON: LexiconInfo},
+        refuses=(*_LEXICON, e.TooManyLexicons),
+        takes=LexiconBody,
+        examples=(LEXICON,),
+        also_takes=_BY_PLS,
+    ),
+    Operation(
+        *("get", "/v1/speech/lexicons/{id}", "lexicon", "Show a lexicon."),
+        gives={JSON: LexiconInfo},
+        refuses=(*_ACCOUNT, e.UnknownLexicon),
+        asks={("path", "id"): LEXICON_ID},
+    ),
+    Operation(
+        *("put", "/v1/speech/lexicons/{id}", "change_lexicon", "Give a lexicon other rules."),
+        gives={JSON: LexiconInfo},
+        refuses=(*_LEXICON, e.UnknownLexicon),
+        takes=LexiconBody,
+        examples=(LEXICON,),
+        also_takes=_BY_PLS,
+        asks={("path", "id"): LEXICON_ID},
+    ),
+    Operation(
+        *("delete", "/v1/speech/lexicons/{id}", "remove_lexicon", "Forget a lexicon."),
+        gives={JSON: LexiconRemoved},
+        refuses=(*_ACCOUNT, e.UnknownLexicon),
+        asks={("path", "id"): LEXICON_ID},
     ),
     Operation(
         *("post", "/v1/speech/tokens", "tokens", "Mint a single-use token for a browser."),
@@ -280,7 +336,10 @@ def _operation(operation: Operation, dialect: Dialect) -> Json:
         }
         described["requestBody"] = {
             "required": True,
-            "content": {JSON: {"schema": ref(operation.takes), "examples": examples}},
+            "content": {
+                JSON: {"schema": ref(operation.takes), "examples": examples},
+                **{type_: {"schema": schema} for type_, schema in operation.also_takes.items()},
+            },
         }
     return described
 

@@ -16,7 +16,7 @@ JSON = "application/json"
 class Operation(msgspec.Struct, frozen=True):
     """What one path does by one method. `gives`: media types with what is in them, a struct, a schema or None for any
     bytes. `headers` of a success beside those of every answer; `asks` has parameters by where they are and their names.
-    `examples` are bodies that it takes.
+    `examples` are bodies that it takes, `also_takes` has the schemas of those of other media types.
     """
 
     method: str
@@ -29,6 +29,7 @@ class Operation(msgspec.Struct, frozen=True):
     headers: tuple[str, ...] = ()
     asks: Mapping[tuple[str, str], Json] = {}
     examples: tuple[Json, ...] = ()
+    also_takes: Mapping[str, Json] = {}
 
 
 SECURITY: Mapping[str, Json] = {

@@ -76,6 +76,7 @@ NOT_IN_A_DIALOGUE = {
     "forbidden": "so is this",
     "rate_limited": "and this",
     "accounts_unavailable": "a database that fails: tests/accounts/test_sqlite.py",
+    "too_many_lexicons": "an answer to POST: tests/fronts/test_lexicons.py",
     "resume_gone": "needs a connection that breaks: tests/runtime/test_resume.py",
     "resume_expired": "needs one, too",
     "idempotency_key_reused": "an answer to headers: tests/fronts/test_replays.py",

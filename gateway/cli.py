@@ -1,4 +1,4 @@
-"""The command line: `gateway serve`, `say`, `voices`, `segments`, `doctor`, `keys`, `credits`, `usage`, `bench`."""
+"""The command line: `gateway serve`, `say`, `voices`, `segments`, `doctor`, `keys`, `credits`, `usage`, `lexicons`, `bench`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from gateway.core.vocabulary import Cleanup, Preset
 from gateway.doctor.command import doctor_command
 from gateway.fronts.segments import cut_all
 from gateway.fronts.system import VoiceInfo, list_voices
+from gateway.lexicon_commands import lexicons_group
 from gateway.rehearsal import rehearse
 from gateway.say import CannotPlay, SpeechFailed, codec_for, find_player, say
 
@@ -296,6 +297,6 @@ def diff_command(old: Path, new: Path, margin: float, every: bool, fail_on_worse
 
 
 bench_group.add_command(load_command)
-for command in (keys_group, credits_group, usage_command):
+for command in (keys_group, credits_group, usage_command, lexicons_group):
     main.add_command(command)
 main.add_command(doctor_command)

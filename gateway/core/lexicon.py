@@ -121,6 +121,12 @@ def _text(written: str, field: str, chars_max: int) -> str:
     return text
 
 
+def merged(older: Iterable[Rule], newer: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules of both; of two for one word in one language the newer one."""
+    rules = {(rule.language, rule.word): rule for rule in (*older, *newer)}
+    return tuple(rules.values())
+
+
 def rules_for(lexicon: Lexicon, language: str) -> Iterator[Rule]:
     """The rules for text in this language, one for each word: those of "en" hold for "en-us" too, and those of "en-us" go
     before them."""

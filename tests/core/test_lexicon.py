@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import InvalidValue
-from gateway.core.lexicon import Lexicon, LexiconLimits, Rule, judged, rules_for
+from gateway.core.lexicon import Lexicon, LexiconLimits, Rule, judged, merged, rules_for
 
 LIMITS = LexiconLimits(rules_max=3, word_chars_max=20, alias_chars_max=20)
 
@@ -60,3 +60,9 @@ def test_the_nearest_language_counts() -> None:
         "sequel",
     ]
     assert list(rules_for(Lexicon("lx", 1, rules), "ta")) == []
+
+
+def test_of_two_rules_for_a_word_the_newer_one_counts() -> None:
+    older = (Rule("en", "a", "b"), Rule("en", "c", "d"))
+    newer = (Rule("en", "c", "e"), Rule("de", "a", "f"))
+    assert merged(older, newer) == (older[0], *newer)

@@ -23,7 +23,17 @@ from tests.support.documents import named, table
 
 CONFIGURATION, PROTOCOL = ROOT / "docs" / "configuration.md", ROOT / "docs" / "protocol.md"
 FILE = ROOT / "config" / "gateway.toml"
-NO_SERVER = {"bench", "bare", "say", "encoding", "rehearsal", "cli", "doctor", "administration"}
+NO_SERVER = {
+    "bench",
+    "bare",
+    "say",
+    "encoding",
+    "rehearsal",
+    "cli",
+    "doctor",
+    "administration",
+    "lexicon_commands",
+}
 """What measures or speaks without a server, and bounds only itself."""
 
 ELSEWHERE = {

@@ -41,6 +41,7 @@ from gateway.fronts.lexicons import LexiconsOverHttp
 from gateway.fronts.origins import Origins
 from gateway.fronts.proxies import Proxies, is_loopback, read_networks
 from gateway.fronts.receipts import ReceiptsOverHttp
+from gateway.fronts.sarvam import sarvam
 from gateway.fronts.segments import SegmentsOverHttp
 from gateway.fronts.system import (
     Alive,
@@ -67,7 +68,7 @@ from gateway.telemetry.loop_lag import watch_loop
 
 log = logging.getLogger("gateway.accounts")
 
-VENDORS: Mapping[str, Callable[..., Front]] = {"yourvoic": yourvoic}
+VENDORS: Mapping[str, Callable[..., Front]] = {"yourvoic": yourvoic, "sarvam": sarvam}
 """What speaks the dialects of vendors, by their names in the configuration."""
 
 if TYPE_CHECKING:

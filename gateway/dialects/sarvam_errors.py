@@ -32,6 +32,8 @@ SAID: Mapping[str, tuple[int, str]] = {
     e.TextBacklogFull.code: (429, TOO_FAST),
     e.TooManyPending.code: (429, TOO_FAST),
     e.NotFound.code: (404, "not_found_error"),
+    e.UnknownLexicon.code: (404, "not_found_error"),
+    e.TooManyLexicons.code: (400, INVALID),
     e.Overloaded.code: (503, TOO_FAST),
     e.Draining.code: (503, TOO_FAST),
     e.AccountsUnavailable.code: (503, "billing_service_unavailable_error"),
@@ -43,7 +45,11 @@ SAID: Mapping[str, tuple[int, str]] = {
 """HTTP status and code, where these are not the usual ones of whose fault it is."""
 
 
-class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+FIELDS: Mapping[str, str] = {"lexicon": "dict_id"}
+"""What fields of ours are called here, where that is something else."""
+
+
+class SarvamError(msgspec.Struct, frozen=True, omit_defaults=True):
     """An error. `code` is one of an enumeration; `param` names the field at fault."""
 
     message: str
@@ -52,10 +58,10 @@ class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     param: str | None = None
 
 
-class ErrorEnvelope(msgspec.Struct, frozen=True):
+class SarvamErrorBody(msgspec.Struct, frozen=True):
     """The body of every error."""
 
-    error: ErrorInfo
+    error: SarvamError
 
 
 def said_of(problem: Problem) -> tuple[int, str]:
@@ -66,15 +72,21 @@ def said_of(problem: Problem) -> tuple[int, str]:
 
 def message_of(problem: Problem) -> str:
     """What is wrong and, where it is known, what would not be."""
+    if problem.code == e.UnknownLexicon.code:
+        return "There is no dictionary of this id."
     return problem.message if problem.allowed is None else f"{problem.message}: {problem.allowed}"
 
 
-def refuse(problem: Problem, request_id: str, at_s: float) -> Refusal:
-    """A problem as the answer to a request. `at_s` is the time since 1970."""
-    status, code = said_of(problem)
-    said = ErrorInfo(message_of(problem), code, vendor_id(request_id, at_s), problem.field)
-    head: Headers = [("content-type", "application/json")]
-    return Refusal(status, msgspec.json.encode(ErrorEnvelope(said)), head)
+class SarvamWords:
+    """How every route says no."""
+
+    def refuse(self, problem: Problem, request_id: str, at_s: float) -> Refusal:
+        """A problem as the answer to a request. `at_s` is the time since 1970."""
+        status, code = said_of(problem)
+        field = None if problem.field is None else FIELDS.get(problem.field, problem.field)
+        said = SarvamError(message_of(problem), code, vendor_id(request_id, at_s), field)
+        head: Headers = [("content-type", "application/json")]
+        return Refusal(status, msgspec.json.encode(SarvamErrorBody(said)), head)
 
 
 def vendor_id(request_id: str, at_s: float) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
 
 import msgspec
 
-from gateway.core.errors import NotFound, Problem, TextMissing, TextTooLong, Unauthorized
+from gateway.core.errors import TextMissing, TextTooLong, Unauthorized
 from gateway.core.limits import Limits
 from gateway.core.params import Catalog, Defaults
 from gateway.core.resolve import resolve
 from gateway.core.vocabulary import Route
-from gateway.dialects import sarvam_errors
-from gateway.dialects.http import Agreed, Answering, Headers, HttpRequest, Refusal, Wrapping
+from gateway.dialects.http import Agreed, Answering, Headers, HttpRequest, Wrapping
 from gateway.dialects.sarvam import CODECS, SpeechFields, wanted
+from gateway.dialects.sarvam_errors import SarvamWords, vendor_id
 from gateway.dialects.wire import convert, decode_object, unknown_fields
 
 JSON = "application/json"
@@ -25,13 +24,13 @@ _GROUP = 3
 """Bytes that base64 writes as one group of characters (RFC 4648 §4)."""
 
 
-class SpeechBody(SpeechFields, frozen=True, kw_only=True):
+class SarvamSpeech(SpeechFields, frozen=True, kw_only=True):
     """The body of both routes."""
 
     text: str
 
 
-class FileAnswer(msgspec.Struct, frozen=True):
+class SarvamAudios(msgspec.Struct, frozen=True):
     """The answer of `POST /text-to-speech`: one file in base64."""
 
     request_id: str
@@ -52,15 +51,15 @@ def shown_keys(request: HttpRequest) -> Iterator[str]:
         yield shown[len(_BEARER) :].strip()
 
 
-class _SarvamExchange:
+class _SarvamExchange(SarvamWords):
     """What both routes have in common. With `refuse_unsupported` a control that the model has not is an error."""
 
-    name: ClassVar[str]
+    name: str
     methods: tuple[str, ...] = ("POST",)
     key_in_body = False
-    _whole: ClassVar[bool]
-    _route: ClassVar[Route]
-    _usual_codec: ClassVar[str]
+    _whole: bool
+    _route: Route
+    _usual_codec: str
 
     def __init__(self, *, refuse_unsupported: bool = False) -> None:
         self._refuse_unsupported = refuse_unsupported
@@ -72,7 +71,7 @@ class _SarvamExchange:
     def understand(self, request: HttpRequest, catalog: Catalog, limits: Limits) -> Agreed:
         """The body, judged. Raises GatewayError."""
         value = decode_object(request.body)
-        asked = convert(value, SpeechBody)
+        asked = convert(value, SarvamSpeech)
         if not asked.text:
             raise TextMissing("text is empty", field="text", allowed="at least one character")
         want = wanted(
@@ -82,8 +81,6 @@ class _SarvamExchange:
             usual_codec=self._usual_codec,
             refuse_unsupported=self._refuse_unsupported,
         )
-        if want.dictionary is not None:
-            raise NotFound(f"there is no dictionary {want.dictionary!r}", field="dict_id")
         defaults = Defaults(self._route, CODECS[self._usual_codec], lead_ms=None)
         settings = resolve(want.parameters, catalog, defaults)
         own = limits.whole_chars_max if self._whole else limits.text_chars_max
@@ -98,7 +95,8 @@ class _SarvamExchange:
             text=asked.text,
             settings=settings,
             whole=self._whole,
-            ignored=(*want.ignored, *unknown_fields(value, SpeechBody)),
+            lexicon=want.dictionary,
+            ignored=(*want.ignored, *unknown_fields(value, SarvamSpeech)),
             adjusted=want.adjusted,
         )
 
@@ -118,11 +116,7 @@ class _SarvamExchange:
 
     def wrapping(self, agreed: Agreed, request_id: str, at_s: float) -> Wrapping | None:
         """A file is in JSON."""
-        return InJson(sarvam_errors.vendor_id(request_id, at_s)) if self._whole else None
-
-    def refuse(self, problem: Problem, request_id: str, at_s: float) -> Refusal:
-        """The error in the vendor's envelope."""
-        return sarvam_errors.refuse(problem, request_id, at_s)
+        return InJson(vendor_id(request_id, at_s)) if self._whole else None
 
 
 class SarvamFile(_SarvamExchange):
@@ -144,10 +138,10 @@ class SarvamStream(_SarvamExchange):
 
 
 class InJson:
-    """A `FileAnswer`, written while its file arrives."""
+    """A `SarvamAudios`, written while its file arrives."""
 
     def __init__(self, request_id: str) -> None:
-        before, after = msgspec.json.encode(FileAnswer(request_id, ("",))).rsplit(b'""', 1)
+        before, after = msgspec.json.encode(SarvamAudios(request_id, ("",))).rsplit(b'""', 1)
         self._before = before + b'"'
         self._after = b'"' + after
         self._left = b""

@@ -30,9 +30,16 @@ from gateway.dialects.native import (
 )
 from gateway.dialects.native_http import NativeExchange
 from gateway.dialects.pls import MEDIA_TYPE as PLS
-from gateway.fronts.described.operation import JSON, Dialect, Operation
+from gateway.fronts.described.operation import (
+    ACCOUNT,
+    IDEMPOTENCY_KEY,
+    JSON,
+    SPEECH,
+    TEXT,
+    Dialect,
+    Operation,
+)
 from gateway.fronts.described.schemas import Json, ref, schemas
-from gateway.fronts.idempotency import KEY, KEY_CHARS_MAX
 from gateway.fronts.lexicons import LexiconBody, LexiconInfo, LexiconList, LexiconRemoved
 from gateway.fronts.segments import Segments
 from gateway.fronts.system import Alive, Models, Readiness, Voices
@@ -51,16 +58,6 @@ TOLD: tuple[type[Tagged], ...] = (
 _BEFORE_ROUTES = (e.OriginForbidden, e.RequestTimeout, e.UrlTooLong, e.HeadersTooLarge)
 """What is refused before it is known which dialect was meant, and so in words of the native one."""
 _ANY_REQUEST = (e.MethodNotAllowed, e.RequestTimeout, e.Internal)
-_TEXT = (
-    *(e.InvalidMessage, e.InvalidValue, e.TextMissing, e.TextTooLong, e.MessageTooLarge),
-    *(e.UnknownVoice, e.UnknownModel, e.UnknownLexicon, e.Unsupported),
-)
-_ACCOUNT = (e.Unauthorized, e.Forbidden, e.RateLimited, e.AccountsUnavailable)
-_SPEECH = (
-    *(*_TEXT, *_ACCOUNT, e.NotAcceptable, e.Overloaded, e.Draining),
-    *(e.EngineLost, e.EngineTimeout, e.SegmentRejected, e.EngineFailed, e.CreditsExhausted),
-    *(e.IdempotencyKeyReused, e.IdempotencyKeyInUse, e.IdempotencyKeySpent),
-)
 _LINES: Json = {
     "type": "string",
     "description": "Whole lines, each with a message of #/components/schemas/Told. Only an answer whose last message is "
@@ -78,12 +75,7 @@ LEXICON_ID: Json = {
     "schema": {"type": "string", "pattern": "^lx_[0-9a-f]{16}$"},
     "example": "lx_1f2e3d4c5b6a7988",
 }
-_LEXICON = (*(e.InvalidMessage, e.InvalidValue, e.MessageTooLarge, e.Unsupported), *_ACCOUNT)
-
-IDEMPOTENCY_KEY: Json = {
-    "description": "Names this request. When it comes again it is answered by the same speech, a few times.",
-    "schema": {"type": "string", "pattern": f"^{KEY}$", "maxLength": KEY_CHARS_MAX},
-}
+_LEXICON = (*(e.InvalidMessage, e.InvalidValue, e.MessageTooLarge, e.Unsupported), *ACCOUNT)
 
 EXAMPLES: tuple[Json, ...] = (
     {"text": "Hello there. This starts at once."},
@@ -116,7 +108,7 @@ OPERATIONS = (
     Operation(
         *("post", "/v1/speech", "speak", "Speak a text."),
         gives={**dict.fromkeys(MEDIA_TYPES.values()), **dict.fromkeys(map(str, LineForm), _LINES)},
-        refuses=_SPEECH,
+        refuses=(*SPEECH, e.NotAcceptable),
         takes=SpeechBody,
         examples=EXAMPLES,
         headers=(
@@ -128,7 +120,7 @@ OPERATIONS = (
     Operation(
         *("post", "/v1/speech/segments", "segments", "Say how a text would be cut."),
         gives={JSON: Segments},
-        refuses=(*_TEXT, *_ACCOUNT),
+        refuses=(*TEXT, *ACCOUNT),
         takes=SpeechBody,
         examples=EXAMPLES,
         headers=("X-Ignored-Fields",),
@@ -136,13 +128,13 @@ OPERATIONS = (
     Operation(
         *("get", "/v1/speech/requests/{id}", "request", "Say what a request or a session did."),
         gives={JSON: RequestReceipt},
-        refuses=(*_ACCOUNT, e.NotFound),
+        refuses=(*ACCOUNT, e.NotFound),
         asks={("path", "id"): REQUEST_ID},
     ),
     Operation(
         *("get", "/v1/speech/lexicons", "lexicons", "List the lexicons of the account."),
         gives={JSON: LexiconList},
-        refuses=_ACCOUNT,
+        refuses=ACCOUNT,
     ),
     Operation(
         *("post", "/v1/speech/lexicons", "add_lexicon", "Make a lexicon."),
@@ -155,7 +147,7 @@ OPERATIONS = (
     Operation(
         *("get", "/v1/speech/lexicons/{id}", "lexicon", "Show a lexicon."),
         gives={JSON: LexiconInfo},
-        refuses=(*_ACCOUNT, e.UnknownLexicon),
+        refuses=(*ACCOUNT, e.UnknownLexicon),
         asks={("path", "id"): LEXICON_ID},
     ),
     Operation(
@@ -170,23 +162,23 @@ OPERATIONS = (
     Operation(
         *("delete", "/v1/speech/lexicons/{id}", "remove_lexicon", "Forget a lexicon."),
         gives={JSON: LexiconRemoved},
-        refuses=(*_ACCOUNT, e.UnknownLexicon),
+        refuses=(*ACCOUNT, e.UnknownLexicon),
         asks={("path", "id"): LEXICON_ID},
     ),
     Operation(
         *("post", "/v1/speech/tokens", "tokens", "Mint a single-use token for a browser."),
         gives={JSON: TokenInfo},
-        refuses=_ACCOUNT,
+        refuses=ACCOUNT,
     ),
     Operation(
         *("get", "/v1/speech/usage", "usage", "Say what a key had spoken, and what is left."),
         gives={JSON: UsageInfo},
-        refuses=(*_ACCOUNT, e.NotFound),
+        refuses=(*ACCOUNT, e.NotFound),
     ),
     Operation(
         *("get", "/v1/speech/voices", "voices", "List the voices of all models."),
         gives={JSON: Voices},
-        refuses=_ACCOUNT,
+        refuses=ACCOUNT,
     ),
     Operation(
         "get",
@@ -194,7 +186,7 @@ OPERATIONS = (
         "models",
         "List the models, and what each can.",
         gives={JSON: Models},
-        refuses=_ACCOUNT,
+        refuses=ACCOUNT,
     ),
     Operation("get", "/healthz", "alive", "Say that the process lives.", gives={JSON: Alive}),
     Operation(
@@ -236,6 +228,14 @@ HEADERS: Mapping[str, Json] = {
     "X-Speech-Voice": {"schema": _TEXT_HEADER},
     "X-Ignored-Fields": {
         "description": "Paths of fields that nobody knows.",
+        "schema": _TEXT_HEADER,
+    },
+    "X-Ignored-Parameters": {
+        "description": "Fields that did nothing.",
+        "schema": _TEXT_HEADER,
+    },
+    "X-Adjusted-Parameters": {
+        "description": "What was taken instead of what was asked for, as `name=value`.",
         "schema": _TEXT_HEADER,
     },
     "X-Speech-Warnings": {

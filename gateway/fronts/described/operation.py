@@ -9,8 +9,26 @@ import msgspec
 from gateway.core import errors as e
 from gateway.dialects.http import Words
 from gateway.fronts.described.schemas import Json
+from gateway.fronts.idempotency import KEY, KEY_CHARS_MAX
 
 JSON = "application/json"
+TEXT = (
+    *(e.InvalidMessage, e.InvalidValue, e.TextMissing, e.TextTooLong, e.MessageTooLarge),
+    *(e.UnknownVoice, e.UnknownModel, e.UnknownLexicon, e.Unsupported),
+)
+"""What is refused where a text is sent with how to speak it."""
+ACCOUNT = (e.Unauthorized, e.Forbidden, e.RateLimited, e.AccountsUnavailable)
+"""And where a key is asked for."""
+SPEECH = (
+    *(*TEXT, *ACCOUNT, e.Overloaded, e.Draining),
+    *(e.EngineLost, e.EngineTimeout, e.SegmentRejected, e.EngineFailed, e.CreditsExhausted),
+    *(e.IdempotencyKeyReused, e.IdempotencyKeyInUse, e.IdempotencyKeySpent),
+)
+"""And where it is spoken."""
+IDEMPOTENCY_KEY: Json = {
+    "description": "Names this request. When it comes again it is answered by the same speech, a few times.",
+    "schema": {"type": "string", "pattern": f"^{KEY}$", "maxLength": KEY_CHARS_MAX},
+}
 
 
 class Operation(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from gateway.core.errors import GatewayError, InvalidValue, all_errors
-from gateway.dialects.sarvam_errors import ErrorEnvelope, refuse, said_of, vendor_id
+from gateway.dialects.sarvam_errors import SarvamErrorBody, SarvamWords, said_of, vendor_id
 
 CODES = {
     *("invalid_request_error", "invalid_api_key_error", "authentication_error", "not_found_error"),
@@ -55,10 +55,10 @@ def test_the_documented_ones_are_as_documented(code: str, status: int, theirs: s
 
 def test_the_envelope() -> None:
     problem = InvalidValue("pace is 9", field="pace", allowed="0.5 to 2").problem
-    refusal = refuse(problem, ID, AT_S)
+    refusal = SarvamWords().refuse(problem, ID, AT_S)
     assert refusal.status == 422
     assert refusal.headers == [("content-type", "application/json")]
-    error = msgspec.json.decode(refusal.body, type=ErrorEnvelope).error
+    error = msgspec.json.decode(refusal.body, type=SarvamErrorBody).error
     assert error.message == "pace is 9: 0.5 to 2"
     assert error.param == "pace"
     assert error.request_id == vendor_id(ID, AT_S)

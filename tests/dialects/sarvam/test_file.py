@@ -10,7 +10,7 @@ import pytest
 from gateway.core.errors import GatewayError, TextTooLong
 from gateway.core.limits import Limits
 from gateway.dialects.http import Agreed, Answering, HttpRequest
-from gateway.dialects.sarvam_http import FileAnswer, InJson, SarvamFile, SarvamStream
+from gateway.dialects.sarvam_http import InJson, SarvamAudios, SarvamFile, SarvamStream
 from tests.dialects.sarvam.catalog import CATALOG
 
 FILE, STREAM = SarvamFile(), SarvamStream()
@@ -30,7 +30,7 @@ def test_base64_in_parts_is_base64_of_the_whole(sizes: tuple[int, ...]) -> None:
     for size in sizes:
         sent += wrapping.take(data[at : at + size])
         at += size
-    answer = msgspec.json.decode(sent + wrapping.end(), type=FileAnswer)
+    answer = msgspec.json.decode(sent + wrapping.end(), type=SarvamAudios)
     assert answer.request_id == "20261120_x"
     assert [base64.b64decode(audio, validate=True) for audio in answer.audios] == [data[:at]]
 
@@ -76,7 +76,6 @@ def test_or_less_where_the_gateway_takes_less(exchange: Both) -> None:
         ({"text": "a", "speech_sample_rate": 1.5}, "invalid_value", "speech_sample_rate"),
         ({"text": "a", "enable_preprocessing": 1}, "invalid_value", "enable_preprocessing"),
         ({"text": "a", "speaker": "x" * 65}, "invalid_value", "speaker"),
-        ({"text": "a", "dict_id": "p_00000000"}, "not_found", "dict_id"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_field(body: object, code: str, field: str | None) -> None:
@@ -84,6 +83,11 @@ def test_what_cannot_be_is_refused_by_its_field(body: object, code: str, field: 
         with pytest.raises(GatewayError) as refused:
             understand(exchange, body)
         assert (refused.value.problem.code, refused.value.problem.field) == (code, field)
+
+
+def test_a_dictionary_is_a_lexicon() -> None:
+    assert understand(STREAM, {"text": "a", "dict_id": "p_5cb7faa6"}).lexicon == "p_5cb7faa6"
+    assert understand(STREAM, {"text": "a", "dict_id": None}).lexicon is None
 
 
 def test_unknown_fields_are_ignored_and_named() -> None:

@@ -1,0 +1,133 @@
+"""The routes of Sarvam's protocol."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import cast
+
+from gateway.audio.registry import MEDIA_TYPES
+from gateway.core.params import Catalog
+from gateway.core.vocabulary import Route
+from gateway.dialects.sarvam import (
+    BITRATES,
+    CODECS,
+    FILE_RATES,
+    OPUS_RATES,
+    PACE_MIN,
+    TEMPERATURE_MAX,
+    TEMPERATURE_MIN,
+)
+from gateway.dialects.sarvam_errors import SarvamErrorBody, SarvamWords
+from gateway.dialects.sarvam_http import (
+    KEY_HEADER,
+    SarvamAudios,
+    SarvamFile,
+    SarvamSpeech,
+    SarvamStream,
+)
+from gateway.fronts.described.operation import (
+    IDEMPOTENCY_KEY,
+    JSON,
+    SECURITY,
+    SPEECH,
+    Dialect,
+    Operation,
+)
+from gateway.fronts.described.schemas import Json
+from gateway.fronts.http import SpeechOverHttp
+from gateway.fronts.traced import traced
+from gateway.fronts.vendor import Front, every_base, vendor_routes
+from gateway.runtime.house import House
+
+NAME = "sarvam"
+FILE = "/text-to-speech"
+STREAM = f"{FILE}/stream"
+HEADERS = ("X-Ignored-Parameters", "X-Adjusted-Parameters", "X-Speech-Warnings", "X-Replay-Of")
+EXAMPLES: tuple[Json, ...] = (
+    {"text": "Good morning.", "target_language_code": "en-IN"},
+    {
+        "text": "Good morning.",
+        "language_code": "en-IN",
+        "model": "bulbul:v2",
+        "speaker": "anushka",
+        "pitch": 0.25,
+        "output_audio_codec": "mp3",
+        "output_audio_bitrate": "64k",
+    },
+)
+OPERATIONS = (
+    Operation(
+        *("post", FILE, "sarvam_file", "Speak a text into one file."),
+        gives={JSON: SarvamAudios},
+        refuses=SPEECH,
+        takes=SarvamSpeech,
+        examples=EXAMPLES,
+        headers=HEADERS,
+        asks={("header", "Idempotency-Key"): IDEMPOTENCY_KEY},
+    ),
+    Operation(
+        *("post", STREAM, "sarvam_stream", "Speak a text as it is made."),
+        gives=dict.fromkeys(MEDIA_TYPES.values()),
+        refuses=SPEECH,
+        takes=SarvamSpeech,
+        examples=EXAMPLES,
+        headers=HEADERS,
+        asks={("header", "Idempotency-Key"): IDEMPOTENCY_KEY},
+    ),
+)
+
+
+def sarvam(house: House, *, refuses: bool) -> Front:
+    """All routes. With `refuses`, a control that a model has not is an error."""
+    catalog = house.vendors[NAME]
+    dialect = Dialect(
+        *(NAME, OPERATIONS, SarvamErrorBody, SarvamWords()),
+        bases=every_base(NAME),
+        security={
+            "subscription": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
+            "bearer": SECURITY["bearer"],
+        },
+        refine=partial(_refine, catalog=catalog),
+    )
+    apps = {
+        path: traced(SpeechOverHttp(house, exchange, catalog), house)
+        for path, exchange in (
+            (FILE, SarvamFile(refuse_unsupported=refuses)),
+            (STREAM, SarvamStream(refuse_unsupported=refuses)),
+        )
+    }
+    return Front(vendor_routes(dialect, apps, own=(FILE,)), dialect)
+
+
+def _refine(schemas: Json, *, catalog: Catalog) -> None:
+    """What may be said, as far as it does not depend on something else that is said."""
+    model = catalog.models[catalog.default_model]
+    paces = [model.controls[Route.HTTP].speed for model in catalog.models.values()]
+    pace_max = max((pace.maximum for pace in paces if pace is not None), default=1.0)
+    rates = sorted({*FILE_RATES, *OPUS_RATES})
+    languages = _one_of(*model.voices[model.default_voice].languages)
+    struct = cast(Json, schemas[SarvamSpeech.__name__])
+    fields = cast(dict[str, Json], struct["properties"])
+    fields["text"]["minLength"] = 1
+    fields["text"]["maxLength"] = max(
+        chars for model in catalog.models.values() for chars in model.text_chars_max.values()
+    )
+    for name, schema in (
+        ("model", _one_of(*catalog.models)),
+        ("language_code", languages),
+        ("target_language_code", languages),
+        ("output_audio_codec", _one_of(*CODECS)),
+        ("output_audio_bitrate", _one_of(*BITRATES)),
+        ("speech_sample_rate", _one_of(*rates, *map(str, rates))),
+        ("pace", _between(PACE_MIN, pace_max)),
+        ("temperature", _between(TEMPERATURE_MIN, TEMPERATURE_MAX)),
+    ):
+        fields[name] = {**schema, "default": None}
+
+
+def _one_of(*values: object) -> Json:
+    return {"enum": [*values, None]}
+
+
+def _between(lowest: float, highest: float) -> Json:
+    return {"anyOf": [{"type": "number", "minimum": lowest, "maximum": highest}, {"type": "null"}]}

@@ -317,7 +317,11 @@ class Gateway:
             )
             background = [watching]
             if store is not None:
-                background.append(tasks.create_task(_recover(store)))
+                every_ms = house.limits.key_watch_ms
+                background += (
+                    tasks.create_task(_recover(store)),
+                    tasks.create_task(house.attendance.watch(store.find_keys, every_ms)),
+                )
             app.router.routes[:] = self._routes(house)
             self.house = house
             yield

@@ -108,9 +108,14 @@ class Gate:
         store.note_use(id, now)
 
 
-def _caller(key: Key) -> Caller:
+def judge_key(key: Key, now_ms: int) -> None:
+    """Raises Unauthorized when it is good no longer."""
     if key.revoked_ms is not None:
         raise Unauthorized("this key was revoked", reason=KeyTrouble.REVOKED)
-    if not key.is_good(now_ms()):
+    if not key.is_good(now_ms):
         raise Unauthorized("this key has expired", reason=KeyTrouble.EXPIRED)
+
+
+def _caller(key: Key) -> Caller:
+    judge_key(key, now_ms())
     return Caller(key.id, key.account, key.scopes, limits=key.limits)

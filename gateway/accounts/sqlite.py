@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,11 @@ _FIND_KEY = """
 SELECT id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms,
     requests_per_minute, chars_per_minute, contexts_max, digest
 FROM keys WHERE id = ?
+"""
+_FIND_KEYS = """
+SELECT id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms,
+    requests_per_minute, chars_per_minute, contexts_max
+FROM keys WHERE id IN (SELECT value FROM json_each(?))
 """
 _LIST_KEYS = """
 SELECT id, account, name, scopes, created_ms, expires_ms, revoked_ms, used_ms,
@@ -91,6 +97,13 @@ class SqliteStore:
         def work(database: sqlite3.Connection) -> KeptKey | None:
             row = database.execute(_FIND_KEY, (id,)).fetchone()
             return None if row is None else KeptKey(_key(row[:-1]), row[-1])
+
+        return await self._reads.ask(work)
+
+    async def find_keys(self, ids: Sequence[str]) -> list[Key]:
+        def work(database: sqlite3.Connection) -> list[Key]:
+            asked = msgspec.json.encode(ids).decode()
+            return [_key(row) for row in database.execute(_FIND_KEYS, (asked,))]
 
         return await self._reads.ask(work)
 

@@ -7,6 +7,7 @@ AccountsUnavailable when the database cannot be asked.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.accounts.lexicons import LexiconStore
@@ -35,6 +36,10 @@ class Store(LexiconStore, Protocol):
 
     async def find_key(self, id: str) -> KeptKey | None:
         """The key of this id, good or not."""
+        ...
+
+    async def find_keys(self, ids: Sequence[str]) -> list[Key]:
+        """Those of these ids that there are, good or not, in any order."""
         ...
 
     async def list_keys(self) -> list[Key]:

@@ -115,6 +115,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Characters that one key may have spoken; 0 = any number."""
     key_contexts_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     """Contexts of one key that may be open at once; 0 = any number."""
+    key_watch_ms: Millis = 5_000
+    """So long after its key was revoked or has expired what is open goes on."""
     address_connections_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
     """Requests and WebSockets of one address that may be open at once, whoever they are; 0 = any number."""
     address_mistakes_per_minute: PerMinute = 60

@@ -136,6 +136,8 @@ class Verdict(Enum):
     """The client has come back over another connection."""
     SESSION_OVER = auto()
     """It has lasted as long as it may."""
+    UNAUTHORIZED = auto()
+    """Its key was revoked, or has expired."""
     DRAINING = auto()
     """The server is going away."""
 

@@ -231,8 +231,12 @@ class SpeechOverHttp:
                     if drain.is_over:
                         told.cancel()
 
+                def dismiss(problem: Problem) -> None:
+                    if told.cancel():
+                        answer.problem = problem
+
                 try:
-                    with drain.watched(cut_off):
+                    with drain.watched(cut_off), house.attendance.here(caller, dismiss):
                         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     gone.cancel()
@@ -243,7 +247,7 @@ class SpeechOverHttp:
                     speaker.submit(Abort())
             if told.cancelled() and drain.is_over:
                 drain.refuse()
-            return None if told.cancelled() else told.result()
+            return answer.problem if told.cancelled() else told.result()
         finally:
             house.close_context(caller)
 

@@ -124,7 +124,9 @@ class SpeechOverWebSocket:
                     await send({"type": "websocket.close", "code": code, "reason": reason})
 
         async def hang_up(verdict: Verdict) -> None:
-            await end(conversation.close_code(verdict), verdict.name.lower())
+            why = mux.dismissed
+            frames = [] if why is None else conversation.encode_error(why, None, None)
+            await end(conversation.close_code(verdict), verdict.name.lower(), *frames)
 
         try:
             wire = Wire(take, give, lambda: said_goodbye, hang_up, ends_at=_ends_at(caller))

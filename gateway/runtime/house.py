@@ -25,6 +25,7 @@ from gateway.core.session import Session
 from gateway.core.vocabulary import Route
 from gateway.engines.base import Engine
 from gateway.runtime.admission import Admission
+from gateway.runtime.attendance import Attendance
 from gateway.runtime.lobby import Lobby
 from gateway.runtime.outlet import Outlet
 from gateway.runtime.receipts import Receipts
@@ -69,6 +70,7 @@ class House:
     quotas: Quotas = field(init=False)
     tracing: Tracing | None = None
     """Who makes spans of what is spoken; None = nobody."""
+    attendance: Attendance = field(default_factory=Attendance)
     lobby: Lobby = field(init=False)
     replays: Replays = field(init=False)
     receipts: Receipts = field(init=False)

@@ -11,6 +11,7 @@ import asyncio
 from typing import Any
 
 from gateway.accounts.caller import LOCAL, Caller
+from gateway.core.errors import Problem
 from gateway.core.events import Audio, Cleared, Closed, Event
 from gateway.core.params import Catalog, Parameters
 from gateway.core.resolve import resolve
@@ -64,12 +65,19 @@ class Mux:
         """Set when the wire is not to be used any longer."""
         self._is_hearing = False
         self._is_sending = False
+        self._caller = caller
+        self.dismissed: Problem | None = None
+        """Why its caller may not go on."""
 
     async def run(self, wire: Wire) -> Verdict:
         """Serve until the peer is gone or a bound is broken, and then whoever resumes, until nobody does in time.
 
         Gives how `wire` came to its end. When it returns or raises, no task, worker or place of this connection is left.
         """
+        with self._house.attendance.here(self._caller, self._dismiss):
+            return await self._run(wire)
+
+    async def _run(self, wire: Wire) -> Verdict:
         settings = resolve(Parameters(), self._catalog, self._conversation.defaults)
         hello = Hello(
             self._session,
@@ -133,6 +141,8 @@ class Mux:
             ending = loop.call_at(wire.ends_at, self._leave, Verdict.SESSION_OVER)
         if self._drain.is_over:
             self._leave(Verdict.DRAINING)
+        if self.dismissed is not None:
+            self._leave(Verdict.UNAUTHORIZED)
         try:
             ends: tuple[asyncio.Future[Any], ...] = (reader, writer, self._leaving)
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -173,6 +183,11 @@ class Mux:
         else:
             left_ms = self._drain.left_ms(self._clock())
             self._outbox.answer(self._conversation.encode_draining(left_ms))
+        self._comeback.give_up()
+
+    def _dismiss(self, problem: Problem) -> None:
+        self.dismissed = problem
+        self._leave(Verdict.UNAUTHORIZED)
         self._comeback.give_up()
 
     async def _read(self, wire: Wire, silence: Silence, tasks: asyncio.TaskGroup) -> None:

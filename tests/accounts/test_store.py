@@ -46,6 +46,10 @@ async def test_a_key_is_found_as_it_was_made(open_store: OpenStore, tmp_path: Pa
             await store.add_key(kept)
             assert await store.find_key(kept.key.id) == kept
         assert await store.list_keys() == [plain.key, odd.key]
+        ids = (odd.key.id, "0" * 16, plain.key.id)
+        found = await store.find_keys(ids)
+        assert {key.id: key for key in found} == {key.id: key for key in (plain.key, odd.key)}
+        assert await store.find_keys(()) == []
         assert await store.find_key("0" * 16) is None
         with pytest.raises(ValueError, match="already"):
             await store.add_key(plain)

@@ -11,6 +11,7 @@ STORE = ("tests/accounts/test_store.py",)
 LEDGER = ("tests/accounts/test_store_ledger.py",)
 MACHINE = ("tests/accounts/test_ledger_machine.py",)
 CHARGING = ("tests/accounts/test_charging.py",)
+REVOKING = ("tests/accounts/test_revoking.py",)
 METER = ("tests/accounts/test_meter.py",)
 
 BUGS = (
@@ -77,6 +78,38 @@ BUGS = (
         "        wait_s = rate.wait_s(caller.key, count, now, most)\n",
         "        wait_s = rate.wait_s(caller.key, count, now, most)\n        rate.take(caller.key, count, now, most)\n",
         QUOTAS,
+    ),
+    Planted(
+        "comes-back-for-good",
+        "who is just coming back is not sent away",
+        "gateway/runtime/mux.py",
+        "        if self.dismissed is not None:\n            self._leave(Verdict.UNAUTHORIZED)\n",
+        "",
+        REVOKING,
+    ),
+    Planted(
+        "waits-without-a-key",
+        "a session waits for its client though its key was revoked",
+        "gateway/runtime/mux.py",
+        "        self._leave(Verdict.UNAUTHORIZED)\n        self._comeback.give_up()\n",
+        "        self._leave(Verdict.UNAUTHORIZED)\n",
+        REVOKING,
+    ),
+    Planted(
+        "closed-without-a-word",
+        "a WebSocket whose key was revoked is closed without an error",
+        "gateway/fronts/websocket.py",
+        "            frames = [] if why is None else conversation.encode_error(why, None, None)\n",
+        "            frames: list[Frame] = []\n",
+        REVOKING,
+    ),
+    Planted(
+        "streams-go-on",
+        "a stream over HTTP goes on without its key",
+        "gateway/fronts/http.py",
+        "                    if told.cancel():\n",
+        "                    if told.done():\n",
+        REVOKING,
     ),
     Planted(
         "gone-but-counted",

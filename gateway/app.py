@@ -64,6 +64,7 @@ from gateway.runtime.admission import Admission
 from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
 from gateway.runtime.turns import new_turns
+from gateway.telemetry.cores import watch_cores
 from gateway.telemetry.loop_lag import watch_loop
 
 log = logging.getLogger("gateway.accounts")
@@ -315,7 +316,10 @@ class Gateway:
             watching = tasks.create_task(
                 watch_loop(house.metrics, house.admission.forecast.loop_took)
             )
-            background = [watching]
+            background = [
+                watching,
+                tasks.create_task(watch_cores(house.admission.forecast.cores_took)),
+            ]
             if store is not None:
                 every_ms = house.limits.key_watch_ms
                 background += (

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from gateway.core.intake import Cut, Intake
 from gateway.core.params import TextSettings
 from gateway.core.playback import Playback
+from gateway.core.session import SPOKEN_CHARS_PER_S
 from gateway.core.vocabulary import CutReason
 
-SPOKEN_CHARS_PER_S = 15.0
-"""About what a voice says at its natural pace."""
 TOKEN = re.compile(r"\s*\S{1,4}|\s+")
 """Roughly what an LLM sends at once: up to four characters with the blank before them."""
 

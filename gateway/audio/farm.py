@@ -89,11 +89,13 @@ class EncodeFarm:
             self._threads.append((thread, ended))
             thread.start()
 
-    async def run(self, deadline: float, work: Callable[[], T], owner: str = "") -> T:
+    async def run(
+        self, deadline: float, work: Callable[[], T], owner: str = "", *, eager: bool = False
+    ) -> T:
         """Run `work` in a thread; return what it returns, raise what it raises.
 
-        `deadline` says in seconds of the loop's clock when the result will be played, `math.inf` that it is a download;
-        it and `owner` decide who is next. Cancelling takes a job back that has not begun;
+        `deadline` says in seconds of the loop's clock when the result will be played, `math.inf` that it is a file;
+        it, `eager` and `owner` decide who is next, as `core.fairness` has it. Cancelling takes a job back that has not begun;
         one that has begun goes on to its end, so what it works on must not be used again, and should it fail, the
         loop's exception handler hears of it. Raises Overloaded when too many jobs wait already, and CancelledError
         when the farm closes before the job has begun.
@@ -101,9 +103,10 @@ class EncodeFarm:
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._changed:
             assert not self._closing, "the farm is closed"
+            now = time.monotonic()
             if len(self._line) >= self._jobs_pending_max:
                 raise Overloaded("too much audio waits to be encoded", retry_after_ms=1_000)
-            ticket = self._line.push(_Job(work, result), deadline, owner, time.monotonic())
+            ticket = self._line.push(_Job(work, result), deadline, owner, now, eager=eager)
             self._changed.notify()
         try:
             return await result
@@ -136,8 +139,10 @@ class EncodeFarm:
             ticket = None if self._closing else self._line.pop(time.monotonic())
             if ticket is None:
                 return False
-            self._line.taken(ticket.owner, ticket.needed_by, time.monotonic())
+            now = time.monotonic()
+            can_wait = ticket.can_wait(now)
+            self._line.taken(ticket.owner, now, can_wait=can_wait)
         ticket.item.run()
         with self._changed:
-            self._line.left(ticket.owner, ticket.needed_by, time.monotonic())
+            self._line.left(ticket.owner, time.monotonic(), can_wait=can_wait)
         return True

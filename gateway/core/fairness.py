@@ -2,9 +2,12 @@
 expense of the others.
 
 Three classes, one after the other: those who are about to run dry or hear nothing yet, those who have something left to
-play, and downloads, whom no clock hurries. Within a class the earliest need is first. But an owner who lately had
+play, and downloads, which can wait. Within a class the earliest need is first. But an owner who lately had
 clearly more than an equal part of the places comes after all others of the class, so that a hundred newcomers of one
 owner cost another's newcomer nothing.
+
+Who takes audio as fast as it is made may be a file or a player; nobody can see which. Such a stream (`eager`) has a
+listener, too, until so much is ahead of him that it can wait as a file can. So it never gets less than it takes to play.
 
 Downloads are last, but not never: when listeners take everything, the download that has waited longest comes first as long
 as all of them together had less than a small part of the places.
@@ -28,6 +31,8 @@ DUE_S = 0.25
 """Whose listener runs dry within this time is as urgent as a newcomer."""
 UNFAIR_SHARE = 0.1
 """By so much of all places may an owner exceed an equal part before others of the same urgency go first."""
+AHEAD_S = 2.0
+"""An eager stream with more than this to play can wait."""
 DOWNLOAD_SHARE = 0.03
 """So much of all places downloads get in any case,"""
 DOWNLOAD_WAIT_S = 1.0
@@ -43,6 +48,11 @@ class Ticket(Generic[T]):
     owner: str = field(compare=False)
     item: T = field(compare=False)
     since: float = field(compare=False)
+    eager: bool = field(compare=False, default=False)
+
+    def can_wait(self, now: float) -> bool:
+        """Whether this is a download."""
+        return can_wait(self.needed_by, now, eager=self.eager)
 
 
 @dataclass(slots=True)
@@ -75,13 +85,15 @@ class FairLine(Generic[T]):
         """How many wait."""
         return self._waiting
 
-    def push(self, item: T, needed_by: float, owner: str, now: float) -> Ticket[T]:
+    def push(
+        self, item: T, needed_by: float, owner: str, now: float, *, eager: bool = False
+    ) -> Ticket[T]:
         """Join the line. `needed_by` is when it will be too late, `math.inf` that it never is."""
         if self._by_arrival:
-            needed_by, owner = 0.0, ""
-        ticket = Ticket(needed_by, next(self._arrivals), owner, item, now)
+            needed_by, owner, eager = 0.0, "", False
+        ticket = Ticket(needed_by, next(self._arrivals), owner, item, now, eager)
         heapq.heappush(self._owner(owner, now).waiting, ticket)
-        if needed_by == math.inf:
+        if ticket.can_wait(now):
             self._downloads_waiting[ticket.arrival] = ticket
         self._waiting += 1
         return ticket
@@ -115,15 +127,15 @@ class FairLine(Generic[T]):
         self._downloads_waiting.pop(ticket.arrival, None)
         return ticket
 
-    def taken(self, owner: str, needed_by: float, now: float) -> None:
+    def taken(self, owner: str, now: float, *, can_wait: bool = False) -> None:
         """Somebody got a place, from the line or past it."""
         self._owner(owner, now).used.change(+1, now)
-        self._class_of(needed_by).change(+1, now)
+        self._class_of(can_wait).change(+1, now)
 
-    def left(self, owner: str, needed_by: float, now: float) -> None:
-        """Somebody gave a place back."""
+    def left(self, owner: str, now: float, *, can_wait: bool = False) -> None:
+        """Somebody gave a place back, of whom `taken` was told the same."""
         self._owners[owner].used.change(-1, now)
-        self._class_of(needed_by).change(-1, now)
+        self._class_of(can_wait).change(-1, now)
 
     def load(self, now: float) -> float:
         """The share of all places that listeners had lately, 0 to 1. Downloads take what is left and do not count."""
@@ -137,12 +149,16 @@ class FairLine(Generic[T]):
             for ticket in owner.waiting
         )
 
-    def _class_of(self, needed_by: float) -> Occupancy:
-        return self._listeners if needed_by < math.inf else self._downloads
+    def _class_of(self, can_wait: bool) -> Occupancy:
+        return self._downloads if can_wait else self._listeners
 
     def _overdue(self, now: float) -> Ticket[T] | None:
         """The download whose turn it is before any listener's."""
         oldest = next(iter(self._downloads_waiting.values()), None)
+        while oldest is not None and not oldest.can_wait(now):
+            # Its listener is served before he runs dry, and needs no favour.
+            del self._downloads_waiting[oldest.arrival]
+            oldest = next(iter(self._downloads_waiting.values()), None)
         if oldest is None or now - oldest.since < DOWNLOAD_WAIT_S:
             return None
         return oldest if self._downloads.share(now) < DOWNLOAD_SHARE else None
@@ -165,12 +181,17 @@ class FairLine(Generic[T]):
         self._remembered_max = 64 + 2 * len(self._owners)
 
 
+def can_wait(needed_by: float, now: float, *, eager: bool) -> bool:
+    """Whether work that is needed by then is a download's."""
+    return needed_by == math.inf or (eager and needed_by > now + AHEAD_S)
+
+
 def _rank(owner: _Owner[T], now: float, fair: float) -> tuple[int, bool, Ticket[T]]:
     first = owner.waiting[0]
     if first.needed_by <= now + DUE_S:
         urgency = 0
-    elif first.needed_by < math.inf:
-        urgency = 1
-    else:
+    elif first.can_wait(now):
         urgency = 2
+    else:
+        urgency = 1
     return urgency, owner.used.share(now) > fair, first

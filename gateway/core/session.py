@@ -61,6 +61,7 @@ from gateway.core.events import (
     Word,
     Words,
 )
+from gateway.core.fairness import can_wait
 from gateway.core.heard import History, Remains, Spoken
 from gateway.core.intake import Cut, Intake
 from gateway.core.languages import known_language
@@ -89,8 +90,8 @@ FRAME_MS_FIRST = 60
 """The frame that ends a listener's silence is no longer than this, so that it leaves early."""
 GATHER_MARGIN_S = 0.3
 """A listener with more than this to play waits for a whole frame; with less, what there is leaves at once."""
-SEGMENT_S = 2.0
-"""What a segment takes to say, roughly."""
+SPOKEN_CHARS_PER_S = 15.0
+"""About what a voice says at its natural pace."""
 SAMPLE_BYTES = 2
 _NO_PAUSE_KINDS = frozenset({CutKind.WORD, CutKind.GRAPHEME})
 _NO_PAUSE_REASONS = frozenset({CutReason.FLUSH, CutReason.END})
@@ -476,6 +477,7 @@ class Session:
             or self._unpulled_ms() >= self._limits.audio_ahead_ms
         ):
             return None
+        may_wait = can_wait(now + self.ahead_s(now), now, eager=self.is_eager)
         segment = self._waiting.popleft()
         self._live[segment.id] = segment
         cut = segment.cut
@@ -486,7 +488,7 @@ class Session:
             voice=segment.voice,
             pause_after=cut.kind not in _NO_PAUSE_KINDS and cut.reason not in _NO_PAUSE_REASONS,
             chars=cut.end - cut.start,
-            can_wait=self.settings.lead_ms is None,
+            can_wait=may_wait,
         )
 
     # --- events ------------------------------------------------------------------------------------------------------
@@ -622,6 +624,11 @@ class Session:
         return bool(self._waiting or self._live or self._bytes_unpulled)
 
     @property
+    def is_eager(self) -> bool:
+        """True for a stream that is sent as fast as it is made."""
+        return self.settings.lead_ms is None
+
+    @property
     def has_answers(self) -> bool:
         """True when something waits that overtakes audio."""
         return bool(self._ready)
@@ -632,7 +639,8 @@ class Session:
 
     def ahead_s(self, now: float) -> float:
         """Seconds of audio that will be heard before the segment ordered next: sent, made, or (guessed) in the making."""
-        return self.lead_s(now) + self._unpulled_ms() / 1_000 + len(self._live) * SEGMENT_S
+        chars = sum(len(s.cut.text) / s.voice.speed for s in self._live.values() if not s.complete)
+        return self.lead_s(now) + self._unpulled_ms() / 1_000 + chars / SPOKEN_CHARS_PER_S
 
     @property
     def played_by(self) -> float | None:

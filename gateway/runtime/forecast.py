@@ -43,6 +43,8 @@ class Forecast:
         self._bounds_load = limits.load_percent_max < 100
         self._worked = self._waited = 0.0
         """Shares of the event loop's time."""
+        self._busy = 0.0
+        """Share of the cores."""
         self._handed = Rate()
         self._downloaded = Rate()
         self._listener_cost: float | None = None
@@ -57,6 +59,10 @@ class Forecast:
         self._worked = _following(self._worked, worked_s, elapsed_s)
         self._waited = _following(self._waited, waited_s, elapsed_s)
 
+    def cores_took(self, busy_s: float, elapsed_s: float) -> None:
+        """In the last `elapsed_s` everything together took as much as would keep all cores busy for `busy_s`."""
+        self._busy = _following(self._busy, busy_s, elapsed_s)
+
     def loads(self) -> dict[str, float]:
         """The share of each part, from 0 on, that listeners had lately, or of an engine that those who are there need."""
         now = self._clock()
@@ -64,7 +70,11 @@ class Forecast:
             f"engine {name}": max(turns.load(now), turns.promised(now))
             for name, turns in self._turns.items()
         }
-        return engines | {"encoders": self._farm.load(), "event loop": self._loop(now)}
+        return engines | {
+            "encoders": self._farm.load(),
+            "event loop": self._loop(now),
+            "cores": self._busy * self._listened(now),
+        }
 
     def listeners_free(self) -> int | None:
         """For about how many more listeners there is room; None while there were too few to tell."""
@@ -98,9 +108,13 @@ class Forecast:
     def _loop(self, now: float) -> float:
         """What listeners have of the event loop: of its work as much as of the audio. What it waits for and by how much it is
         late counts in full: downloads keep it from no core, for their workers are the last to get one, and make it hardly late."""
+        return min(1.0, self._waited + self._worked * self._listened(now))
+
+    def _listened(self, now: float) -> float:
+        """The share of the audio that listeners had."""
         listeners, downloads = self._handed.per_s(now), self._downloaded.per_s(now)
         audio = listeners + downloads
-        return min(1.0, self._waited + self._worked * (listeners / audio if audio else 1.0))
+        return listeners / audio if audio else 1.0
 
     def _judge_promise(self, engine: str) -> None:
         """Could one more listener still be served when nobody has anything left to play? One alone is let in, for how else

@@ -8,6 +8,7 @@ event says; what others still hold is dropped with them.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from gateway.audio.encoder import Encoder
 from gateway.audio.farm import EncodeFarm
@@ -22,7 +23,7 @@ from gateway.core.events import (
     SegmentCancelled,
     SessionStarted,
 )
-from gateway.core.params import Settings
+from gateway.core.params import Format, Settings
 from gateway.core.session import SAMPLE_BYTES
 from gateway.core.vocabulary import CloseReason, Codec
 
@@ -50,10 +51,9 @@ class Outlet:
         owner: str = "",
         sample_start: int = 0,
     ) -> None:
-        self._format = settings.format
-        self._rate_in = settings.engine_rate
+        self._settings = settings
         self._farm = farm
-        self._whole = whole
+        self.is_whole = whole
         self._container_always = container_always
         self._framed = framed
         self._owner = owner
@@ -75,7 +75,7 @@ class Outlet:
         match event:
             case SessionStarted(settings=settings):
                 # Until there is text a context may be given another format, and even another engine.
-                self._format, self._rate_in = settings.format, settings.engine_rate
+                self._settings = settings
                 return [event]
             case Audio():
                 self._segment = event.segment
@@ -95,12 +95,18 @@ class Outlet:
         """The silence that the codec puts in front of a stream."""
         return self._encoder.delay_samples / self._format.sample_rate if self._encoder else 0.0
 
+    @property
+    def _format(self) -> Format:
+        return self._settings.format
+
     def _stage(self) -> tuple[Resampler, Encoder]:
         if self._resampler is None:
-            self._resampler = Resampler(self._rate_in, self._format.sample_rate)
+            self._resampler = Resampler(self._settings.engine_rate, self._format.sample_rate)
         if self._encoder is None:
             # Each container was begun by an audio event, so their number is one that none of them has.
-            self._encoder = new_encoder(self._format, whole_file=self._whole, serial=self._sequence)
+            self._encoder = new_encoder(
+                self._format, whole_file=self.is_whole, serial=self._sequence
+            )
         return self._resampler, self._encoder
 
     async def _encode(self, pcm: bytes, deadline: float) -> list[Event]:
@@ -113,7 +119,7 @@ class Outlet:
             samples = resampler.convert(pcm)
             return len(samples), self._feed(encoder, samples)
 
-        return self._audio(*await self._farm.run(deadline, job, self._owner))
+        return self._audio(*await self._run(deadline, job))
 
     async def _drain(self, deadline: float) -> list[Event]:
         if self._resampler is None or self._encoder is None:
@@ -124,7 +130,7 @@ class Outlet:
             tail = resampler.drain()
             return len(tail), self._feed(encoder, tail) + encoder.drain()
 
-        size, data = job() if encoder.is_cheap else await self._farm.run(deadline, job, self._owner)
+        size, data = job() if encoder.is_cheap else await self._run(deadline, job)
         return self._audio(size, data, all_of_it=True)
 
     async def _cut(self) -> list[Event]:
@@ -147,8 +153,14 @@ class Outlet:
             tail = resampler.drain()
             return len(tail), self._feed(encoder, tail) + encoder.finish()
 
-        size, data = job() if encoder.is_cheap else await self._farm.run(deadline, job, self._owner)
+        size, data = job() if encoder.is_cheap else await self._run(deadline, job)
         return self._audio(size, data, all_of_it=True)
+
+    async def _run(
+        self, deadline: float, job: Callable[[], tuple[int, bytes]]
+    ) -> tuple[int, bytes]:
+        eager = self._settings.lead_ms is None
+        return await self._farm.run(deadline, job, self._owner, eager=eager)
 
     def _feed(self, encoder: Encoder, samples: bytes) -> bytes:
         """What the encoder gives for the samples that the listener has not. In its thread, which one job at a time is in."""

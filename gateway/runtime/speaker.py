@@ -14,6 +14,7 @@ from gateway.accounts.ledger import Meter
 from gateway.core.commands import Command, PushText
 from gateway.core.errors import Problem
 from gateway.core.events import Audio, Closed, Event, Timings
+from gateway.core.fairness import can_wait
 from gateway.core.session import SAMPLE_BYTES, Session, State
 from gateway.core.synthesis import (
     Abandon,
@@ -121,7 +122,7 @@ class Speaker:
         self._timeline.pulled(event)
         if isinstance(event, Audio):
             audio_s = len(event.data) / SAMPLE_BYTES / self.session.settings.engine_rate
-            self._handed(audio_s, can_wait=deadline == math.inf)
+            self._handed(audio_s, can_wait=self._can_wait(deadline, now))
         events = await self._outlet.pass_on(event, deadline)
         self._timeline.handed_out(events, self._watch(), self._outlet.delay_s)
         if isinstance(event, Closed):
@@ -143,10 +144,11 @@ class Speaker:
         return self._dry_at(self.session.lead_s(now), now)
 
     def _dry_at(self, ahead_s: float, now: float) -> float:
-        """When a listener with so much audio ahead runs dry: now if there is none, never for a download that has begun."""
-        if ahead_s > 0 and self.session.settings.lead_ms is None:
-            return math.inf
-        return now + ahead_s
+        """When a listener with so much audio ahead runs dry: now if there is none, never of a whole file that has begun."""
+        return math.inf if ahead_s > 0 and self._outlet.is_whole else now + ahead_s
+
+    def _can_wait(self, needed_by: float, now: float) -> bool:
+        return can_wait(needed_by, now, eager=self.session.is_eager)
 
     def _place_orders(self) -> None:
         now = self._clock()
@@ -166,11 +168,11 @@ class Speaker:
         self._listen_or_leave()
 
     def _listen_or_leave(self) -> None:
-        """Be counted among the engine's listeners while there is speech to come that has to keep a pace."""
-        settings = self.session.settings
-        listens = settings.lead_ms is not None and self.session.has_speech_to_come
+        """Be counted among the engine's listeners while there is speech to come. A stream that is far ahead counts, too: what
+        it is ahead will be played one day."""
+        listens = self.session.has_speech_to_come and not self._outlet.is_whole
         if listens and self._listens_to is None:
-            self._listens_to = self._turns[settings.engine]
+            self._listens_to = self._turns[self.session.settings.engine]
             self._listens_to.listeners += 1
         elif not listens and self._listens_to is not None:
             self._listens_to.listeners -= 1
@@ -195,7 +197,7 @@ class Speaker:
         samples = 0
         try:
             async with (
-                turns.turn(needed_by, self._owner),
+                turns.turn(needed_by, self._owner, eager=self.session.is_eager),
                 aclosing(self._engines[name].synthesize(order)) as reports,
             ):
                 async for report in reports:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from gateway.core.fairness import FairLine
+from gateway.core.fairness import FairLine, can_wait
 from gateway.core.occupancy import Rate
 from gateway.engines.base import Engine
 
@@ -32,7 +32,7 @@ class Turns:
         self.turn_s = 0.0
         """How long a turn takes, on the average of the last ones."""
         self.listeners = 0
-        """How many who follow a clock have audio to come that is not made yet, or not sent."""
+        """How many follow a clock, as far as is known, and have audio to come that is not made yet, or not sent."""
         self._workers = max(1, places - 1)
         self._worked = Rate(COST_MEMORY_S)
         self._made = Rate(COST_MEMORY_S)
@@ -67,26 +67,29 @@ class Turns:
         return 0.0 if self.free else (self._line.due(now) + 1) * self.turn_s / self.places
 
     @asynccontextmanager
-    async def turn(self, needed_by: float, owner: str = "") -> AsyncIterator[None]:
-        """A place for the block. `needed_by` (loop time) and `owner` decide who is next."""
+    async def turn(
+        self, needed_by: float, owner: str = "", *, eager: bool = False
+    ) -> AsyncIterator[None]:
+        """A place for the block. `needed_by` (loop time), `eager` and `owner` decide who is next, as `core.fairness` has it."""
         clock = asyncio.get_running_loop().time
-        await self._take(needed_by, owner, clock())
+        await self._take(needed_by, owner, clock(), eager)
         begun = clock()
-        self._line.taken(owner, needed_by, begun)
+        waits = can_wait(needed_by, begun, eager=eager)
+        self._line.taken(owner, begun, can_wait=waits)
         try:
             yield
         finally:
             now = clock()
             self.turn_s += (now - begun - self.turn_s) * TURN_WEIGHT
-            self._line.left(owner, needed_by, now)
+            self._line.left(owner, now, can_wait=waits)
             self._pass_on(now)
 
-    async def _take(self, needed_by: float, owner: str, now: float) -> None:
+    async def _take(self, needed_by: float, owner: str, now: float, eager: bool) -> None:
         if self.free:
             self.free -= 1
             return
         place = asyncio.get_running_loop().create_future()
-        ticket = self._line.push(place, needed_by, owner, now)
+        ticket = self._line.push(place, needed_by, owner, now, eager=eager)
         try:
             await place
         except asyncio.CancelledError:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import given, strategies as st
 
-from gateway.core.fairness import DUE_S, FairLine
+from gateway.core.fairness import AHEAD_S, DUE_S, FairLine, can_wait
 from gateway.core.occupancy import MEMORY_S, Occupancy, Rate
 
 T = TypeVar("T")
@@ -35,9 +35,31 @@ def test_newcomers_then_listeners_then_downloads() -> None:
     assert len(line) == 0
 
 
+def test_a_stream_that_may_be_heard_can_wait_while_it_is_far_ahead() -> None:
+    line: FairLine[str] = FairLine(1)
+    line.push("stream", 10.0, "a", 0.0, eager=True)
+    line.push("listener", 60.0, "b", 0.0)
+    assert not can_wait(10.0, 10.0 - AHEAD_S, eager=True)
+    assert can_wait(10.0, 9.9 - AHEAD_S, eager=True)
+    assert not can_wait(10.0, 0.0, eager=False)
+    assert served(line, 0.0) == ["listener", "stream"]
+    line.push("stream", 10.0, "a", 0.0, eager=True)
+    line.push("listener", 60.0, "b", 0.0)
+    assert served(line, 10.0 - AHEAD_S) == ["stream", "listener"]
+
+
+def test_a_stream_whose_listener_needs_it_soon_is_no_overdue_download() -> None:
+    """Else it would come before those who run dry sooner."""
+    line: FairLine[str] = FairLine(1)
+    line.push("stream", 10.0, "a", 0.0, eager=True)
+    line.push("sooner", 9.0, "a", 9.0)
+    line.push("file", math.inf, "a", 9.0)
+    assert served(line, 9.0) == ["sooner", "stream", "file"]
+
+
 def test_by_arrival_nothing_else_counts() -> None:
     line: FairLine[str] = FairLine(2, by_arrival=True)
-    line.taken("greedy", 0.0, 0.0)
+    line.taken("greedy", 0.0)
     wishes = (("download", math.inf, "a"), ("greedy", 9.0, "greedy"), ("newcomer", 0.0, "b"))
     for name, needed_by, owner in wishes:
         line.push(name, needed_by, owner, 1.0)
@@ -47,7 +69,7 @@ def test_by_arrival_nothing_else_counts() -> None:
 def test_a_crowd_of_one_owner_costs_anothers_newcomer_nothing() -> None:
     line: FairLine[str] = FairLine(2)
     for _ in range(2):
-        line.taken("crowd", 0.0, 0.0)
+        line.taken("crowd", 0.0)
     for number in range(100):
         line.push(f"crowd {number}", 1.0, "crowd", 1.0)
     line.push("alone", 5.0, "other", 5.0)
@@ -56,7 +78,7 @@ def test_a_crowd_of_one_owner_costs_anothers_newcomer_nothing() -> None:
 
 def test_nor_do_its_downloads_delay_anothers_but_they_delay_no_listener() -> None:
     line: FairLine[str] = FairLine(1)
-    line.taken("crowd", math.inf, 0.0)
+    line.taken("crowd", 0.0, can_wait=True)
     for number in range(10):
         line.push(f"file {number}", math.inf, "crowd", 1.0)
     line.push("listener", 60.0, "crowd", 2.0)
@@ -66,7 +88,7 @@ def test_nor_do_its_downloads_delay_anothers_but_they_delay_no_listener() -> Non
 
 def test_an_owner_alone_is_served_as_if_there_were_no_owners() -> None:
     line: FairLine[str] = FairLine(1)
-    line.taken("one", 0.0, 0.0)
+    line.taken("one", 0.0)
     for name, needed_by in (("late", 100.4), ("soon", 100.0), ("dry", 99.0)):
         line.push(name, needed_by, "one", 100.0)
     assert served(line, 100.0) == ["dry", "soon", "late"]
@@ -74,8 +96,8 @@ def test_an_owner_alone_is_served_as_if_there_were_no_owners() -> None:
 
 def test_what_was_taken_long_ago_is_forgiven() -> None:
     line: FairLine[str] = FairLine(1)
-    line.taken("once", 0.0, 0.0)
-    line.left("once", 0.0, 60.0)
+    line.taken("once", 0.0)
+    line.left("once", 60.0)
     line.push("other", 200.0, "other", 200.0)
     line.push("once", 199.9, "once", 200.0)
     assert served(line, 200.0) == ["once", "other"]
@@ -92,9 +114,9 @@ def test_whoever_withdraws_is_not_served_and_cannot_twice() -> None:
 
 def test_only_listeners_are_load() -> None:
     line: FairLine[str] = FairLine(2)
-    line.taken("", math.inf, 0.0)
+    line.taken("", 0.0, can_wait=True)
     assert line.load(100.0) == 0.0
-    line.taken("", 0.0, 100.0)
+    line.taken("", 100.0)
     assert line.load(200.0) == pytest.approx(0.5)
 
 
@@ -109,8 +131,8 @@ def test_owners_who_are_gone_are_forgotten() -> None:
     line: FairLine[str] = FairLine(1)
     for number in range(10_000):
         now = number * 1.0
-        line.taken(str(number), 0.0, now)
-        line.left(str(number), 0.0, now + 0.1)
+        line.taken(str(number), now)
+        line.left(str(number), now + 0.1)
     assert len(line._owners) < 200
 
 

@@ -62,6 +62,22 @@ BUGS = (
         OVERLOAD,
     ),
     Planted(
+        "streams-starve",
+        "what is streamed without a pace is served like a file, whoever listens",
+        "gateway/core/fairness.py",
+        "    return needed_by == math.inf or (eager and needed_by > now + AHEAD_S)\n",
+        "    return needed_by == math.inf or eager\n",
+        (*OVERLOAD, "tests/core/test_fairness.py"),
+    ),
+    Planted(
+        "streams-promised-nothing",
+        "newcomers are judged as if streams without a pace needed nothing",
+        "gateway/runtime/speaker.py",
+        "        listens = self.session.has_speech_to_come and not self._outlet.is_whole\n",
+        "        listens = self.session.has_speech_to_come and not self.session.is_eager\n",
+        OVERLOAD,
+    ),
+    Planted(
         "promises-forgotten",
         "newcomers are judged by what listeners had lately, not by what they will need",
         "gateway/runtime/turns.py",

@@ -63,6 +63,32 @@ async def test_what_downloads_have_of_the_loop_is_free_and_what_it_waits_for_is_
     assert judge.loads()["event loop"] == pytest.approx(0.85)
 
 
+async def test_all_that_listeners_take_of_the_cores_counts_and_downloads_do_not() -> None:
+    """No part is busy by itself; together they have nine tenths of the cores."""
+    judge = forecast(load_percent_max=90)
+    judge.handed(1.0, can_wait=False)
+    for _ in range(100):
+        judge.loop_took(0.03, 0.0, 0.1)
+        judge.cores_took(0.46, 0.5)
+    with pytest.raises(Overloaded, match="cores"):
+        judge.judge()
+    judge.handed(1.0, can_wait=True)
+    judge.judge()
+    assert judge.loads()["cores"] == pytest.approx(0.46, rel=0.01)
+
+
+async def test_a_burst_is_not_yet_a_load() -> None:
+    judge = forecast(load_percent_max=90)
+    for _ in range(4):
+        judge.cores_took(0.5, 0.5)
+        judge.judge()
+    judge.cores_took(0.5, 0.5)
+    with pytest.raises(Overloaded, match="cores"):
+        judge.judge()
+    judge.cores_took(0.0, 0.5)
+    judge.judge()
+
+
 async def test_one_alone_is_let_in_however_slow_the_engine_was() -> None:
     turns = Turns(2)
     turns.worked(10.0, 1.0, 0.0)

@@ -22,8 +22,8 @@ from tests.support.server import AudioFrame
 pytestmark = pytest.mark.virtual_time
 
 WORKERS, MADE_PER_PLAYED = 2, 0.15
-LISTENERS = 12
-"""Who take 12 x 0.15 / 2 = 90 % of the workers while all speak."""
+LISTENERS = 8
+"""Who take, with the downloads as far as these are played, 12 x 0.15 / 2 = 90 % of the workers while all speak."""
 DOWNLOADS = 4
 SHORT = {"buffering": {"max_chars": 90}}
 """A segment is not interrupted: while a long one is made, its place is nobody else's."""
@@ -34,7 +34,9 @@ class FirstCome(Turns):
     """Places for whoever came first."""
 
     @asynccontextmanager
-    async def turn(self, needed_by: float, owner: str = "") -> AsyncIterator[None]:
+    async def turn(
+        self, needed_by: float, owner: str = "", *, eager: bool = False
+    ) -> AsyncIterator[None]:
         async with super().turn(0.0):
             yield
 

@@ -1,4 +1,5 @@
-"""How urgent each segment and each piece of encoding is: newcomers at once, listeners before they run dry, downloads when nobody waits."""
+"""How urgent each segment and each piece of encoding is: newcomers at once, listeners before they run dry, of streams, too, and
+whole files when nobody waits."""
 
 from __future__ import annotations
 
@@ -31,21 +32,28 @@ class NotingFarm(EncodeFarm):
     def __init__(self) -> None:
         super().__init__(threads=1)
         self.waits: list[float] = []
+        self.eager: set[bool] = set()
 
-    async def run(self, deadline: float, work: Callable[[], T], owner: str = "") -> T:
+    async def run(
+        self, deadline: float, work: Callable[[], T], owner: str = "", *, eager: bool = False
+    ) -> T:
         self.waits.append(deadline - asyncio.get_running_loop().time())
-        return await super().run(deadline, work, owner)
+        self.eager.add(eager)
+        return await super().run(deadline, work, owner, eager=eager)
 
 
-@pytest.mark.parametrize("lead_ms", [None, 60_000])
-async def test_only_what_nobody_waits_for_may_wait(lead_ms: int | None) -> None:
+@pytest.mark.parametrize(("lead_ms", "whole"), [(None, True), (None, False), (60_000, False)])
+async def test_only_what_nobody_waits_for_may_wait(lead_ms: int | None, whole: bool) -> None:
     farm = NotingFarm()
     farm.start()
     async with memory_house() as house, asyncio.TaskGroup() as tasks:
         wake = Wake()
         settings = resolve(Parameters(), house.catalog, HTTP_DEFAULTS)
         speaker = replace(house, farm=farm).new_speaker(
-            msgspec.structs.replace(settings, lead_ms=lead_ms), tasks, wake, frame_ms=200
+            msgspec.structs.replace(settings, lead_ms=lead_ms),
+            *(tasks, wake),
+            frame_ms=200,
+            whole=whole,
         )
         speaker.submit(PushText("Some words that take a few seconds to say. " * 4))
         speaker.submit(EndInput())
@@ -59,10 +67,11 @@ async def test_only_what_nobody_waits_for_may_wait(lead_ms: int | None) -> None:
     await farm.aclose()
     first, second, *rest = farm.waits
     assert first <= 0
-    if lead_ms is None:
+    if whole:
         assert {second, *rest} == {math.inf}
     else:
         assert 0 < second < rest[-1] < math.inf
+    assert farm.eager == {lead_ms is None}
 
 
 class NotingTurns(Turns):
@@ -73,21 +82,26 @@ class NotingTurns(Turns):
         self.waits: list[float] = []
 
     @asynccontextmanager
-    async def turn(self, needed_by: float, owner: str = "") -> AsyncIterator[None]:
+    async def turn(
+        self, needed_by: float, owner: str = "", *, eager: bool = False
+    ) -> AsyncIterator[None]:
         self.waits.append(needed_by - asyncio.get_running_loop().time())
-        async with super().turn(needed_by, owner):
+        async with super().turn(needed_by, owner, eager=eager):
             yield
 
 
-@pytest.mark.parametrize("lead_ms", [None, 60_000])
+@pytest.mark.parametrize(("lead_ms", "whole"), [(None, True), (None, False), (60_000, False)])
 async def test_the_first_segment_is_needed_now_and_the_others_when_it_has_been_played(
-    lead_ms: int | None,
+    lead_ms: int | None, whole: bool
 ) -> None:
     turns = NotingTurns()
     async with memory_house() as house, asyncio.TaskGroup() as tasks:
         settings = resolve(Parameters(), house.catalog, HTTP_DEFAULTS)
         speaker = replace(house, turns={settings.engine: turns}).new_speaker(
-            msgspec.structs.replace(settings, lead_ms=lead_ms), tasks, Wake(), frame_ms=200
+            msgspec.structs.replace(settings, lead_ms=lead_ms),
+            *(tasks, Wake()),
+            frame_ms=200,
+            whole=whole,
         )
         speaker.submit(PushText("Some words that take a few seconds to say. " * 4))
         speaker.submit(EndInput())
@@ -96,7 +110,7 @@ async def test_the_first_segment_is_needed_now_and_the_others_when_it_has_been_p
     first, second = turns.waits
     assert first <= 0
     assert second > 0
-    assert (second == math.inf) is (lead_ms is None)
+    assert (second == math.inf) is whole
 
 
 class HaltingFarm(EncodeFarm):
@@ -106,11 +120,13 @@ class HaltingFarm(EncodeFarm):
         super().__init__(threads=1)
         self.halted, self.go = asyncio.Event(), asyncio.Event()
 
-    async def run(self, deadline: float, work: Callable[[], T], owner: str = "") -> T:
+    async def run(
+        self, deadline: float, work: Callable[[], T], owner: str = "", *, eager: bool = False
+    ) -> T:
         if "_finish" in work.__qualname__:
             self.halted.set()
             await self.go.wait()
-        return await super().run(deadline, work, owner)
+        return await super().run(deadline, work, owner, eager=eager)
 
 
 async def test_a_clear_during_the_last_drain_still_learns_what_was_heard() -> None:

@@ -55,6 +55,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A WebSocket over which nothing was said for so long is closed."""
     connection_idle_ms: Millis = 3_600_000
     """So is one without a context over which nothing more was said for so long."""
+    sarvam_idle_ms: Millis = 60_000
+    """So is one of Sarvam's dialect, context or not, after which nothing was said for so long, and nothing is to be spoken."""
     ping_interval_ms: Millis = 20_000
     """How often the server sends a WebSocket ping."""
     ping_timeout_ms: Millis = 20_000

@@ -11,11 +11,10 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.core.errors import Problem
 from gateway.core.limits import Limits
 from gateway.core.params import Catalog
 from gateway.dialects.base import Conversation
-from gateway.dialects.http import HttpRequest, Refusal
+from gateway.dialects.http import HttpRequest, Words
 
 
 class Agreement(msgspec.Struct, frozen=True):
@@ -25,7 +24,7 @@ class Agreement(msgspec.Struct, frozen=True):
     subprotocol: str | None = None
 
 
-class Handshake(Protocol):
+class Handshake(Words, Protocol):
     """Of one route in a dialect. Pure, and shared by all connections. `offered` are the subprotocols that the client names."""
 
     name: str
@@ -40,8 +39,4 @@ class Handshake(Protocol):
         self, request: HttpRequest, offered: Sequence[str], catalog: Catalog, limits: Limits
     ) -> Agreement:
         """A new conversation, as the handshake asks for it. Raises GatewayError."""
-        ...
-
-    def refuse(self, problem: Problem, request_id: str, at_s: float) -> Refusal:
-        """The answer to a handshake that is not accepted. `at_s` is the time since 1970."""
         ...

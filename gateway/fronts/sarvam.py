@@ -35,6 +35,7 @@ from gateway.fronts.described.operation import (
 )
 from gateway.fronts.described.schemas import Json
 from gateway.fronts.http import SpeechOverHttp
+from gateway.fronts.sarvam_sockets import sarvam_sockets
 from gateway.fronts.traced import traced
 from gateway.fronts.vendor import Front, every_base, vendor_routes
 from gateway.runtime.house import House
@@ -96,7 +97,11 @@ def sarvam(house: House, *, refuses: bool) -> Front:
             (STREAM, SarvamStream(refuse_unsupported=refuses)),
         )
     }
-    return Front(vendor_routes(dialect, apps, own=(FILE,)), dialect)
+    routes = [
+        *sarvam_sockets(house, dialect.bases, refuses=refuses),
+        *vendor_routes(dialect, apps, own=(FILE,)),
+    ]
+    return Front(routes, dialect)
 
 
 def _refine(schemas: Json, *, catalog: Catalog) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import re
 import struct
 import wave
@@ -19,6 +20,7 @@ from gateway.core.vocabulary import Codec, Container
 
 Samples = NDArray[np.int16]
 AMPLITUDE = 12_000
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 LOSSLESS = frozenset({Codec.PCM_S16LE, Codec.WAV, Codec.FLAC})
 
 _DEMUXERS = {Codec.MULAW: "mulaw", Codec.ALAW: "alaw", Codec.OPUS: "ogg", Codec.AAC: "aac"}
@@ -144,3 +146,37 @@ def _pcm(frame: av.AudioFrame) -> Samples:
 
 def _joined(parts: list[Samples]) -> Samples:
     return np.concatenate(parts) if parts else np.zeros(0, "<i2")
+
+
+def random_texts(seed: int, count: int) -> list[str]:
+    """One to five words each, which may be as short as a letter; the voice `words` has a tone for every word."""
+    dice = random.Random(seed)
+
+    def word() -> str:
+        return "".join(dice.choices(LETTERS, k=dice.randint(1, 9)))
+
+    return [
+        " ".join(word() for _ in range(dice.randint(1, 5))) + dice.choice([*". , ! ?".split(), ""])
+        for _ in range(count)
+    ]
+
+
+def last_word(pcm: Samples, rate: int) -> Samples:
+    """The last 50 ms that are not silent."""
+    end = int(np.flatnonzero(pcm)[-1]) + 1
+    return pcm[max(0, end - rate // 20) : end]
+
+
+def likeness(heard: Samples, said: Samples) -> float:
+    """How much of a short sound there is in a longer one, at the best place: 1 = it is there."""
+    heard_, said_ = heard.astype(float), said.astype(float)
+    if len(heard_) < len(said_):
+        return 0.0
+    products = np.correlate(heard_, said_)
+    energy = np.convolve(heard_**2, np.ones(len(said_)), "valid")
+    return float(np.max(products / np.sqrt(np.maximum(energy, 1.0) * np.sum(said_**2))))
+
+
+def last_sound(pcm: Samples) -> int:
+    """Where its silence at the end begins."""
+    return int(np.flatnonzero(pcm)[-1]) + 1

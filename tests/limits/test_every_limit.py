@@ -84,6 +84,7 @@ NO_BOUNDS = (
         "guard.losing.ABNORMAL",
         "fronts.websocket.INTERNAL_ERROR",
         "dialects.native.SERVICE_RESTART",
+        "dialects.sarvam_ws.*",
         "fronts.traced.*",
     ),
     # How engines speak.

@@ -25,6 +25,7 @@ from gateway.runtime.contexts import FRESH_S
 from tests.fronts.peers import HANDSHAKE, RawPeer, raw_peer
 from tests.limits.borders import after, border, is_over, now, turns, under_way
 from tests.support.memory import memory_house, memory_socket
+from tests.support.sarvam import sarvam_in_memory
 from tests.support.server import running_server, tone_config
 
 pytestmark = [pytest.mark.virtual_time, pytest.mark.socket]
@@ -89,6 +90,21 @@ async def test_and_so_is_another_one(more: int) -> None:
         assert socket.verdict.done() == (more >= 0)
         if more >= 0:
             assert await socket.verdict is Verdict.IDLE
+
+
+@border("sarvam_idle_ms")
+async def test_sarvams_clients_are_not_waited_for_long(more: int) -> None:
+    async with memory_house(sarvam_idle_ms=LIMIT_MS) as house, sarvam_in_memory(house) as client:
+        await client.say("config", output_audio_codec="linear16")
+        await client.say("text", text="held")
+        await asyncio.sleep(1)
+        await client.say("ping")
+        begun = now()
+        await turns()
+        await after(begun, LIMIT_MS + more)
+        assert client.verdict.done() == (more >= 0)
+        if more >= 0:
+            assert await client.verdict is Verdict.IDLE
 
 
 async def test_an_open_context_is_no_silence() -> None:

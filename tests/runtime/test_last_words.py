@@ -11,7 +11,15 @@ from gateway.core.formats import SHAPES
 from gateway.core.params import Format
 from gateway.core.vocabulary import Codec, Container
 from gateway.runtime.outlet import TELEPHONY
-from tests.audio.listening import Samples, decode, delay_of, format_of
+from tests.audio.listening import (
+    decode,
+    delay_of,
+    format_of,
+    last_sound,
+    last_word,
+    likeness,
+    random_texts,
+)
 from tests.support.memory import memory_house, memory_socket
 from tests.support.server import AudioFrame, Message, SpeechSocket
 
@@ -21,21 +29,7 @@ FORMATS = [
     for container in (SHAPES[codec].containers or (None,))
 ]
 TEXTS = 500 // len(FORMATS) + 1
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 UNTIMED: Message = {"max_delay_ms": 0, "idle_ms": 0}
-
-
-def random_texts(seed: int) -> list[str]:
-    """One to five words each, which may be as short as a letter; the voice `words` has a tone for every word."""
-    dice = random.Random(seed)
-
-    def word() -> str:
-        return "".join(dice.choices(LETTERS, k=dice.randint(1, 9)))
-
-    return [
-        " ".join(word() for _ in range(dice.randint(1, 5))) + dice.choice([*". , ! ?".split(), ""])
-        for _ in range(TEXTS)
-    ]
 
 
 async def say(
@@ -68,25 +62,9 @@ async def say(
     return came
 
 
-def last_word(pcm: Samples, rate: int) -> Samples:
-    """The last 50 ms that are not silent."""
-    end = int(np.flatnonzero(pcm)[-1]) + 1
-    return pcm[max(0, end - rate // 20) : end]
-
-
-def likeness(heard: Samples, said: Samples) -> float:
-    """How much of a short sound there is in a longer one, at the best place: 1 = it is there."""
-    heard_, said_ = heard.astype(float), said.astype(float)
-    if len(heard_) < len(said_):
-        return 0.0
-    products = np.correlate(heard_, said_)
-    energy = np.convolve(heard_**2, np.ones(len(said_)), "valid")
-    return float(np.max(products / np.sqrt(np.maximum(energy, 1.0) * np.sum(said_**2))))
-
-
 @pytest.mark.parametrize("format", FORMATS, ids=str)
 async def test_is_heard(format: Format) -> None:
-    texts = random_texts(FORMATS.index(format))
+    texts = random_texts(FORMATS.index(format), TEXTS)
     raw = Format(Codec.PCM_S16LE, format.sample_rate)
     async with memory_house() as house, memory_socket(house) as socket:
         said = [np.frombuffer(pcm, "<i2") for pcm in await say(socket, "raw", raw, texts, 1)]
@@ -109,13 +87,9 @@ async def test_is_heard(format: Format) -> None:
         assert likeness(heard[-len(tail) * 3 - (len(pcm) - last_sound(pcm)) :], tail) > 0.95
 
 
-def last_sound(pcm: Samples) -> int:
-    return int(np.flatnonzero(pcm)[-1]) + 1
-
-
 @pytest.mark.parametrize("codec", TELEPHONY)
 async def test_telephones_get_frames_of_20_ms(codec: Codec) -> None:
-    texts = random_texts(99)[:10]
+    texts = random_texts(99, 10)
     async with memory_house() as house, memory_socket(house) as socket:
         await say(socket, "line", Format(codec, 8_000), texts, 3)
     frames = [(m, n) for m, n in zip(socket.received, socket.received[1:], strict=False)]

@@ -1,4 +1,4 @@
-"""What a server of the native protocol said, as lines for a transcript.
+"""What a server said, as lines for a transcript: one of the native protocol, and one of Sarvam's.
 
 What an answer does not promise is not shown: how audio is split into frames and how words are split into messages
 between them. Frames in a row are one line with the checksum of their bytes, after one line with their words; that
@@ -8,6 +8,7 @@ sequence numbers and sample positions have no gap, and that words come before th
 from __future__ import annotations
 
 import zlib
+from base64 import b64decode
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import cast
@@ -146,6 +147,66 @@ class Page:
         if message["type"] == "ended" and not self.timed:
             return {**message, "timings": OMITTED}
         return message
+
+
+@dataclass(slots=True)
+class SarvamPage:
+    """The answers of Sarvam's dialect. Frames of audio in a row are one line: PCM with its samples and checksum, what a codec
+    has made by its name, as its bytes may be others elsewhere. A header alone is said to be one."""
+
+    _lines: list[str] = field(default_factory=list)
+    _audio: bytes = b""
+    _head: str = ""
+
+    def write(self, frame: Frame) -> None:
+        """One more frame came."""
+        message = msgspec.json.decode(frame, type=Message)
+        data = cast("Message", message["data"])
+        data.pop("request_id", None)
+        if message["type"] != "audio":
+            self._close_run()
+            self._lines.append(_line(message))
+            return
+        audio = b64decode(cast("str", data.pop("audio")))
+        head = f"< audio {data.pop('content_type')}"
+        if audio.startswith(b"RIFF"):
+            assert len(audio) == 44
+            head += " header"
+        if data:
+            head += f" {msgspec.json.encode(data).decode()}"
+        if self._head and not data and head == self._head.partition(" {")[0]:
+            self._audio += audio
+            return
+        self._close_run()
+        self._head, self._audio = head, audio
+
+    def close(self, code: int, reason: str) -> None:
+        """The server closed the connection."""
+        self._close_run()
+        self._lines.append(f"< close {code} {reason}".rstrip())
+
+    def lines(self) -> list[str]:
+        """The answers to this step so far."""
+        return [*self._lines, *self._run()]
+
+    def turn(self) -> list[str]:
+        """The answers to this step; what follows belongs to the next one."""
+        self._close_run()
+        lines, self._lines = self._lines, []
+        return lines
+
+    def _run(self) -> list[str]:
+        if not self._head:
+            return []
+        if "audio/pcm" not in self._head:
+            return [self._head]
+        what, _, more = self._head.partition(" {")
+        audio = f"{what} samples={len(self._audio) // 2} crc32={zlib.crc32(self._audio):08x}"
+        return [f"{audio} {{{more}" if more else audio]
+
+    def _close_run(self) -> None:
+        self._lines = self.lines()
+        self._head, self._audio = "", b""
 
 
 def _difference(new: Message, old: Message) -> object:

@@ -22,7 +22,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, Protocol, cast
+from urllib.parse import parse_qsl
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
@@ -44,15 +45,20 @@ from gateway.config import (
 from gateway.core.errors import all_errors
 from gateway.core.lexicon import Lexicon, Rule
 from gateway.core.limits import Limits
-from gateway.dialects.base import Frame, Verdict
-from gateway.dialects.native import SERVICE_RESTART, AudioForm, NativeConversation, Subprotocol
+from gateway.core.params import Catalog
+from gateway.dialects.base import Conversation, Frame, Verdict
+from gateway.dialects.handshake import Handshake
+from gateway.dialects.http import HttpRequest
+from gateway.dialects.native import AudioForm, Subprotocol
+from gateway.dialects.native_websocket import NativeHandshake
+from gateway.dialects.sarvam_ws import SarvamHandshake
 from gateway.engines.base import Engine
 from gateway.engines.chaos import ChaosEngine, Fail
 from gateway.runtime.house import House
 from gateway.runtime.mux import Mux
 from gateway.runtime.wire import Wire
 from tests.support.memory import MemoryConnection
-from tests.support.pages import Page
+from tests.support.pages import Page, SarvamPage
 from tests.support.retold import Retold, in_msgpack
 from tests.support.server import running_server
 
@@ -67,7 +73,49 @@ ANSWER_S = 3.0
 """Real time after which an answer over a socket is missing; only failures wait for it."""
 
 _REPEATED = re.compile("«(.)×([0-9]+)»")
-_THE_END = '{"type":"ping","id":"the end"}', '< {"type":"pong","id":"the end"}'
+
+
+class Shown(Protocol):
+    """What came, as lines."""
+
+    def write(self, frame: Frame) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+    def lines(self) -> list[str]: ...
+
+    def turn(self) -> list[str]: ...
+
+
+class Tongue(NamedTuple):
+    """What differs between dialects: where they are spoken, how they begin, how answers are shown, and a message whose answer
+    comes after whatever there was still to come."""
+
+    path: str
+    handshake: Handshake
+    page: Callable[[Options], Shown]
+    last: str
+    last_answer: re.Pattern[str]
+
+
+TONGUES = {
+    "native": Tongue(
+        "/v1/speech",
+        NativeHandshake(),
+        lambda options: Page(options.full, options.time),
+        '{"type":"ping","id":"the end"}',
+        re.compile(re.escape('< {"type":"pong","id":"the end"}')),
+    ),
+    # Nothing is answered that says nothing, but for what is no message, after which all is over.
+    "sarvam": Tongue(
+        "/text-to-speech/ws",
+        SarvamHandshake(),
+        lambda _: SarvamPage(),
+        '{"type":"the end"}',
+        re.compile("< close 1000 refused"),
+    ),
+}
+"""By the folder of their transcripts."""
 
 
 Perform = Callable[[list[str], list[str]], Awaitable[None]]
@@ -85,8 +133,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `!` lines may say.
 
     `time`: the dialogue depends on time, so it is played in memory only; `full`: `ready` is shown as it is; `faults`:
-    what befalls the segments that contain a text, one after the other; `lexicons`: the rules of those that there are. Of HTTP
-    only: `credits` that an account has, where keys are asked for; `dialects` as the configuration has them.
+    what befalls the segments that contain a text, one after the other; `query`: what the address of a vendor's dialect says;
+    `lexicons`: the rules of those that there are. Of HTTP only: `credits` that an account has, where keys are asked for;
+    `dialects` as the configuration has them.
     """
 
     limits: dict[str, int] = {}
@@ -98,6 +147,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     full: bool = False
     credits: float | None = None
     dialects: DialectsConfig = DialectsConfig()
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +201,21 @@ class Transcript:
             default_model="tone",
         )
 
+    @property
+    def tongue(self) -> Tongue:
+        """That of its folder."""
+        return TONGUES[self.path.parent.name]
+
+    @property
+    def query(self) -> str:
+        """What the address of the connection says."""
+        native = self.path.parent.name == "native"
+        return f"audio={self.options.audio}" if native else self.options.query
+
+    def catalog(self, house: House) -> Catalog:
+        """What its dialect offers."""
+        return house.vendors.get(self.path.parent.name, house.catalog)
+
     async def plant(self, house: House) -> None:
         """Let the faults befall the tone engine, and the lexicons be there."""
         for id, rules in self.options.lexicons.items():
@@ -188,6 +253,16 @@ class _Wire:
         """What came, as the transcript tells it."""
         return frame if self._subprotocol is Subprotocol.JSON else self._retold.in_json(frame)
 
+    def conversation(self, transcript: Transcript, house: House) -> Conversation:
+        """What its handshake comes to."""
+        query = dict(parse_qsl(transcript.query))
+        request = HttpRequest("GET", transcript.tongue.path, query, {})
+        offered = (self._subprotocol,)
+        catalog = transcript.catalog(house)
+        return transcript.tongue.handshake.agree(
+            request, offered, catalog, house.limits
+        ).conversation
+
 
 async def play_in_memory(
     transcript: Transcript, subprotocol: Subprotocol = Subprotocol.JSON
@@ -200,20 +275,21 @@ async def play_in_memory(
         asyncio.TaskGroup() as tasks,
     ):
         await transcript.plant(house)
-        page = Page(transcript.options.full, transcript.options.time)
+        page = transcript.tongue.page(transcript.options)
         connection = MemoryConnection(0)
 
         async def write(frame: Frame) -> None:
             page.write(wire.heard(frame))
 
         async def serve() -> None:
-            conversation = NativeConversation(transcript.options.audio, subprotocol)
+            conversation = wire.conversation(transcript, house)
+            catalog = transcript.catalog(house)
             try:
-                verdict = await Mux(house, conversation, "session").run(
+                verdict = await Mux(house, conversation, "session", catalog=catalog).run(
                     Wire(connection.take, write)
                 )
-                if verdict is Verdict.DRAINING:
-                    page.close(SERVICE_RESTART, verdict.name.lower())
+                if verdict is not Verdict.PEER_GONE:
+                    page.close(conversation.close_code(verdict), verdict.name.lower())
             finally:
                 connection.close()
 
@@ -242,9 +318,11 @@ async def play_over_socket(
     assert not transcript.options.time
     async with running_server(transcript.config()) as server:
         await transcript.plant(server.house)
-        url = f"{server.ws_url}?audio={transcript.options.audio}"
-        async with connect(url, subprotocols=[Offer(subprotocol)], proxy=None) as connection:
-            page = Page(transcript.options.full, transcript.options.time)
+        tongue = transcript.tongue
+        url = f"ws://127.0.0.1:{server.port}{tongue.path}?{transcript.query}"
+        offered = [Offer(subprotocol)] if tongue is TONGUES["native"] else None
+        async with connect(url, subprotocols=offered, proxy=None) as connection:
+            page = tongue.page(transcript.options)
 
             async def perform(lines: list[str], expected: list[str]) -> None:
                 for line in lines:
@@ -258,12 +336,21 @@ async def play_over_socket(
             if any(line.startswith("< close ") for line in played):
                 return played
             # What should not have come is here before the answer to this, and is shown at the end.
-            await connection.send(wire.said(f"> {_THE_END[0]}"))
-            await _hear(connection, wire, page, lambda: page.lines()[-1:] == [_THE_END[1]])
-            return [*played, *(line for line in page.turn() if line != _THE_END[1])]
+            await connection.send(wire.said(f"> {tongue.last}"))
+            await _hear(connection, wire, page, lambda: bool(_last(tongue, page.lines())))
+            rest = page.turn()
+            assert _last(tongue, rest), rest
+            return [*played, *rest[: -_last(tongue, rest)]]
 
 
-async def _play(transcript: Transcript, page: Page, perform: Perform) -> list[str]:
+def _last(tongue: Tongue, lines: list[str]) -> int:
+    """How many lines the answer to the last message has, if they are there."""
+    if not lines or not tongue.last_answer.fullmatch(lines[-1]):
+        return 0
+    return 2 if lines[-1].startswith("< close") else 1
+
+
+async def _play(transcript: Transcript, page: Shown, perform: Perform) -> list[str]:
     """Perform each step and put what came in the place of what was expected."""
     played: list[str] = []
     sections = list(transcript.sections())
@@ -278,7 +365,7 @@ async def _play(transcript: Transcript, page: Page, perform: Perform) -> list[st
 
 
 async def _hear(
-    connection: ClientConnection, wire: _Wire, page: Page, complete: Callable[[], bool]
+    connection: ClientConnection, wire: _Wire, page: Shown, complete: Callable[[], bool]
 ) -> None:
     """Write down what comes until it is complete, or the connection ends, or nothing more comes."""
     try:

@@ -258,7 +258,9 @@ class TestAsyncApi:
     async def test_the_address_is_the_route(
         self, server: RunningServer, websocket: Message
     ) -> None:
-        (route,) = (route for route in server.routes if isinstance(route, WebSocketRoute))
+        routes = [route for route in server.routes if isinstance(route, WebSocketRoute)]
+        # Vendors have described their own.
+        (route,) = (route for route in routes if route.path.startswith("/v1/"))
         assert at(websocket, "channels", "speech")["address"] == route.path
 
     async def test_what_is_said_is_as_described(

@@ -381,3 +381,20 @@ async def test_what_is_asked_again_is_paid_once(books: Books) -> None:
             assert (b'"ended"' in answer.content) == whole
             assert await books.settled() == (paid, 0)
             use_engine(books.server, ToneEngine())
+
+
+async def test_a_gateway_that_was_restarted_makes_it_anew_and_charges_it(tmp_path: Path) -> None:
+    """It has forgotten the key, and the books have not: nothing is doubled that was not made twice."""
+    key: Credential | None = None
+    for time in (1, 2):
+        async with running_server(config(tmp_path)) as server:
+            store = cast(SqliteStore, server.house.store)
+            key = key or await make_key(store)
+            books = Books(server, key)
+            await books.grant(1_000)
+            head = {**bearer(key), "idempotency-key": "one"}
+            async with http_client(server) as client:
+                answer = await client.post("/v1/speech", json={"text": FREE}, headers=head)
+            assert answer.status_code == 200
+            assert "x-replay-of" not in answer.headers
+            assert await books.settled() == (time * len(FREE), 0)

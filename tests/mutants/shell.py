@@ -174,7 +174,7 @@ BUGS = (
         "resume-forgets-the-half-heard",
         "PCM that was got in part is told again as a whole",
         "gateway/runtime/comeback.py",
-        "        cut = self._conversation.from_sample if is_pcm else None\n",
+        "        cut = self._words.from_sample if is_pcm else None\n",
         "        cut = None\n",
         RESUME_TESTS,
     ),

@@ -157,6 +157,7 @@ async def open_house(
     """
     async with AsyncExitStack() as stack:
         vendors = read_vendors(config)
+        prices = _prices(config, vendors)
         engines = build_engines(config)
         for engine in engines.values():
             stack.push_async_callback(engine.aclose)
@@ -186,12 +187,19 @@ async def open_house(
             clock=clock,
             store=store,
             tracing=tracing,
-            ledger=None if store is None else _new_ledger(config, vendors, store),
+            prices=prices,
+            ledger=None
+            if store is None
+            else Ledger(
+                store,
+                prices if config.accounts.charge else None,
+                config.limits.credit_block_chars,
+            ),
         )
 
 
-def _new_ledger(config: Config, vendors: Mapping[str, VendorConfig], store: Store) -> Ledger:
-    """Raises ConfigError where two catalogs have a model of the same name, as only one price can belong to it."""
+def _prices(config: Config, vendors: Mapping[str, VendorConfig]) -> dict[str, Price]:
+    """Of all models. Raises ConfigError where two catalogs have one of the same name, as only one price can belong to it."""
     prices: dict[str, Price] = {}
     catalogs: list[Mapping[str, ModelConfig | VendorModelConfig]] = [config.models]
     catalogs += [vendor.models for vendor in vendors.values()]
@@ -202,9 +210,7 @@ def _new_ledger(config: Config, vendors: Mapping[str, VendorConfig], store: Stor
             name: Price(model.millicredits_per_char, model.price_step_chars)
             for name, model in models.items()
         }
-    return Ledger(
-        store, prices if config.accounts.charge else None, config.limits.credit_block_chars
-    )
+    return prices
 
 
 RECOVER_S = 30.0

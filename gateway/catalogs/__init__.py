@@ -76,13 +76,19 @@ def build_vendor(config: VendorConfig, own: Catalog, engines: Mapping[str, Engin
     """What can be asked for, spoken by the gateway's `own` models with the voices that started engines have. Raises ConfigError
     for what these have not."""
     models = {}
+    # Several models have the same voices.
+    heard: dict[str, dict[str, Voice]] = {}
     for id, model in config.models.items():
         speaker = own.models.get(model.model or own.default_model)
         if speaker is None:
             raise ConfigError(f"models.{id}.model: the gateway has no model {model.model!r}")
         info = engines[speaker.engine]
         names = model.voices or tuple(config.voices)
-        voices = {name.lower(): _voice(name, config, info) for name in names}
+        known = heard.setdefault(speaker.engine, {})
+        for name in names:
+            if name not in known:
+                known[name] = _voice(name, config, info)
+        voices = {name.lower(): known[name] for name in names}
         if model.default_voice.lower() not in voices:
             raise ConfigError(f"models.{id}: it has no voice {model.default_voice!r}")
         models[id] = Model(
@@ -115,22 +121,28 @@ def _voice(name: str, config: VendorConfig, info: EngineInfo) -> Voice:
         raise ConfigError(f"voices.{name}.language: it speaks no {is_.language!r}")
     if is_.variant and info.variants and is_.variant not in info.variants:
         raise ConfigError(f"voices.{name}.variant: the engine has no {is_.variant!r}")
+    engines = {voice.id: voice for voice in info.voices}
     return Voice(
         id=name,
         name=name,
         language=is_.language,
         languages=codes,
         gender=is_.gender,
-        spoken={code.lower(): _spoken(code, is_, config, info) for code in codes},
+        spoken={code.lower(): _spoken(code, is_, config, info, engines) for code in codes},
     )
 
 
-def _spoken(code: str, name: NameConfig, config: VendorConfig, info: EngineInfo) -> Spoken:
+def _spoken(
+    code: str,
+    name: NameConfig,
+    config: VendorConfig,
+    info: EngineInfo,
+    known: Mapping[str, Voice],
+) -> Spoken:
     """The engine's voice for a language. The language stays what the caller calls it, as long as the engine means the same by
     it: "od-IN" is nobody else's code for Odia, so that one is "or"."""
     if code not in config.languages:
         raise ConfigError(f"languages: there is no {code!r}")
-    known = {voice.id: voice for voice in info.voices}
     # An engine without variants has one voice for whatever it is asked.
     id = config.languages[code] if info.variants else info.default_voice
     if id not in known:

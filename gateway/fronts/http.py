@@ -20,6 +20,7 @@ from gateway.accounts.model import Scope as Use
 from gateway.audio.registry import MEDIA_TYPES
 from gateway.core.commands import Abort, EndInput
 from gateway.core.errors import (
+    CreditsExhausted,
     GatewayError,
     Internal,
     InvalidValue,
@@ -159,12 +160,18 @@ class SpeechOverHttp:
             )
 
     async def _bill(self, agreed: Agreed, caller: Caller, answer: Answer) -> Bill | None:
-        """What can be said of the price beforehand; None = nothing is charged. Raises AccountsUnavailable."""
+        """What can be said of the price beforehand; None = nothing is charged. Raises AccountsUnavailable, and CreditsExhausted
+        where it is more than there is: a dialect that tells prices tells that, too, before its first byte."""
         ledger = self._house.ledger
         if ledger is None or not ledger.charges:
             return None
         balance = await ledger.balance(caller)
         quote = ledger.quote(agreed.settings.model, len(agreed.text), _paid(answer))
+        if quote > balance.available:
+            raise CreditsExhausted(
+                "the account has too few credits for this text",
+                allowed=f"{balance.available / 1_000:g} credits are left, {quote / 1_000:g} are needed",
+            )
         return Bill(balance.available, quote)
 
     def _settle(self, answer: Answer) -> None:

@@ -20,7 +20,8 @@ from gateway.fronts.system import send_problem
 
 ANY = "*"
 EXPOSED = (
-    "retry-after, x-channels, x-ignored-fields, x-replay-of, x-request-id, x-sample-rate, "
+    "content-disposition, retry-after, x-adjusted-parameters, x-bits-per-sample, x-channels, x-credits-remaining, x-credits-used, "
+    "x-ignored-fields, x-ignored-parameters, x-processing-time-ms, x-replay-of, x-request-id, x-sample-rate, "
     "x-speech-model, x-speech-voice, x-speech-warnings"
 )
 """Headers of answers that a page may read, beyond those that every page may."""
@@ -108,21 +109,30 @@ class Origins:
         cors: Headers = [
             (b"access-control-allow-origin", b"*" if self._any else origin),
             (b"access-control-expose-headers", EXPOSED.encode()),
-            (b"vary", b"origin"),
         ]
         asks = any(name == b"access-control-request-method" for name, _ in scope["headers"])
         if scope["method"] == "OPTIONS" and asks:
-            head = [*EVERY_ANSWER, *cors, *PREFLIGHT, (b"x-request-id", new_request_id().encode())]
+            id_ = (b"x-request-id", new_request_id().encode())
+            head = _varied([*EVERY_ANSWER, *cors, *PREFLIGHT, id_])
             await send({"type": "http.response.start", "status": 204, "headers": head})
             await send({"type": "http.response.body"})
             return
 
         async def send_to_page(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *cors]}
+                message = {**message, "headers": _varied([*message["headers"], *cors])}
             await send(message)
 
         await self._app(scope, receive, send_to_page)
+
+
+def _varied(headers: Headers) -> Headers:
+    """The headers, with the origin among what the answer depends on."""
+    vary = b", ".join(value for name, value in headers if name == b"vary")
+    if b"origin" in vary.lower():
+        return headers
+    others = [(name, value) for name, value in headers if name != b"vary"]
+    return [*others, (b"vary", b", ".join(filter(None, (vary, b"origin"))))]
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

@@ -32,12 +32,13 @@ from gateway.fronts.described.operation import (
     SPEECH,
     Dialect,
     Operation,
+    every_base,
 )
 from gateway.fronts.described.schemas import Json
 from gateway.fronts.http import SpeechOverHttp
 from gateway.fronts.sarvam_sockets import sarvam_sockets
 from gateway.fronts.traced import traced
-from gateway.fronts.vendor import Front, every_base, vendor_routes
+from gateway.fronts.vendor import Front, vendor_routes
 from gateway.runtime.house import House
 
 NAME = "sarvam"

@@ -162,8 +162,3 @@ def vendor_routes(
     ]
     nowhere = Nowhere(dialect.words)
     return [*routes, *(Mount(path, nowhere) for path in (*own, f"/{dialect.name}"))]
-
-
-def every_base(dialect: str, *bases: str) -> tuple[str, ...]:
-    """The bases of a dialect whose vendor has these: there, and below `/<dialect>`."""
-    return tuple(root + base for root in ("", f"/{dialect}") for base in bases or ("",))

@@ -14,6 +14,7 @@ from gateway.accounts.caller import Caller
 from gateway.accounts.gate import Gate
 from gateway.accounts.ledger import Ledger, Meter
 from gateway.accounts.lexicons import LexiconsInMemory, LexiconStore
+from gateway.accounts.pricing import Price
 from gateway.accounts.quotas import Quotas
 from gateway.accounts.store import Store
 from gateway.audio.farm import EncodeFarm
@@ -57,6 +58,8 @@ class House:
     """Places at the engines."""
     vendors: Mapping[str, Catalog] = field(default_factory=dict)
     """What the dialects of vendors offer, by the dialect's name."""
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """What models cost, where anything does."""
     clock: Callable[[], float] = field(default_factory=_loop_clock)
     """Seconds for what is measured. uvloop's own clock knows whole milliseconds only."""
     metrics: Metrics = field(default_factory=Metrics)

@@ -28,6 +28,7 @@ from typing import NamedTuple
 import msgspec
 from starlette.types import Message, Scope
 
+from gateway.accounts.clock import now_ms
 from gateway.accounts.credentials import Kind, new_credential
 from gateway.accounts.model import KeptKey, Key, Scope as Use
 from gateway.app import Gateway
@@ -58,6 +59,8 @@ MAGIC = {
     b"\xff\xfb": "mp3",
     b"\xff\xf1": "aac",
 }
+WAV_HEADER_BYTES = 44
+BOOKED_S = 5.0
 _CHANGING = (
     re.compile(r"req_()[0-9a-f]{24}"),
     re.compile(r"(_)[0-9]{13}\b"),
@@ -95,8 +98,11 @@ class Heard(NamedTuple):
             shown = [self.body.decode()]
         elif self.body:
             kind = next((kind for magic, kind in MAGIC.items() if self.body.startswith(magic)), "")
-            exact = f" samples={len(self.body) // 2} crc32={zlib.crc32(self.body):08x}"
-            shown = [f"audio {kind}" if kind else f"audio pcm{exact}"]
+            head = WAV_HEADER_BYTES if kind == "wav" else 0
+            exact = (
+                f" samples={(len(self.body) - head) // 2} crc32={zlib.crc32(self.body[head:]):08x}"
+            )
+            shown = [f"audio {kind or 'pcm'}{exact if kind in {'', 'wav'} else ''}"]
         return [*shown, *(() if self.complete else ("broken off",))]
 
 
@@ -125,6 +131,7 @@ async def play(transcript: Transcript, ask: Ask, house: House) -> list[str]:
             headers = [_field(field) for field in fields]
             headers.append((b"content-length", str(len(body.encode())).encode()))
             heard = await ask(method.encode(), target.encode(), headers, body.encode())
+            await _booked(house)
             played += heard.lines()
     return played
 
@@ -200,6 +207,8 @@ def _read(received: bytes) -> Heard:
     length = dict(headers).get(b"content-length")
     if length is not None:
         return Heard(int(first.split()[1]), headers, body, len(body) == int(length))
+    if first.endswith(b" 204 No Content"):
+        return Heard(204, headers, b"", complete=True)
     parts, complete = chunks(received)
     return Heard(int(first.split()[1]), headers, b"".join(parts), complete)
 
@@ -221,6 +230,15 @@ def _config(transcript: Transcript, folder: Path) -> Config:
         return config
     accounts = AccountsConfig(database=str(folder / "accounts.db"), charge=True)
     return msgspec.structs.replace(config, accounts=accounts)
+
+
+async def _booked(house: House) -> None:
+    """Wait until what was spoken is in the books."""
+    async with asyncio.timeout(BOOKED_S):
+        while house.admission.contexts:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0)
+    if house.store is not None:
+        await house.store.recover(now_ms())
 
 
 async def _new_keys(house: House, credits: float | None) -> dict[str, str]:

@@ -139,7 +139,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     limits: dict[str, int] = {}
-    tone: dict[str, float] = {}
+    tone: dict[str, int | float] = {}
     faults: dict[str, list[Fault]] = {}
     lexicons: dict[str, tuple[Rule, ...]] = {}
     audio: AudioForm = AudioForm.BINARY

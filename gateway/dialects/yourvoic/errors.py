@@ -70,13 +70,13 @@ _NO_LANGUAGE = Said(400, "INVALID_LANGUAGE", _INPUT, "Take a code of GET /v1/lan
 
 
 class YourVoicDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known beyond the code. `retry_after` is in seconds."""
+    """What is known beyond the code. `retry_after` is in seconds, as in the header."""
 
     field: str | None = None
     allowed: str | None = None
     limit: int | None = None
     suggestions: tuple[str, ...] = ()
-    retry_after: float | None = None
+    retry_after: int | None = None
 
 
 class YourVoicError(msgspec.Struct, frozen=True):
@@ -111,11 +111,9 @@ class YourVoicWords:
             problem.allowed,
             problem.limit,
             problem.suggestions,
-            None if wait_ms is None else wait_ms / 1_000,
+            None if wait_ms is None else -(-wait_ms // 1_000),
         )
-        error = YourVoicError(
-            said.code, _sentence(problem.message), said.category, said.resolution, details
-        )
+        error = YourVoicError(said.code, problem.message, said.category, said.resolution, details)
         body = YourVoicErrorBody(False, error, request_id, at_s)
         return Refusal(said.status, msgspec.json.encode(body), [("content-type", JSON)])
 
@@ -126,8 +124,3 @@ def _said(problem: Problem) -> Said:
     if problem.code == "unsupported" and problem.field == "language":
         return _NO_LANGUAGE
     return SAID.get(problem.code, SAID["internal"])
-
-
-def _sentence(message: str) -> str:
-    """A message of ours with a capital and a full stop."""
-    return f"{message[:1].upper()}{message[1:]}."

@@ -270,8 +270,10 @@ def openapi(
     }
     paths: dict[str, Json] = {}
     security: dict[str, Json] = {}
+    headers = dict(HEADERS)
     for dialect in every:
         dialect.refine(components)
+        headers |= dialect.headers
         security |= dialect.security
         for operation in dialect.operations:
             described = _operation(operation, dialect)
@@ -295,7 +297,7 @@ def openapi(
         "components": {
             "securitySchemes": security,
             "schemas": components,
-            "headers": dict(HEADERS),
+            "headers": headers,
         },
     }
 

@@ -59,8 +59,8 @@ SECURITY: Mapping[str, Json] = {
 
 class Dialect(msgspec.Struct, frozen=True):
     """Operations in a dialect, each at all of the `bases`, which are beginnings of paths. `error` is the body in which `words` say
-    no, `security` has the ways to show a key, by names that no other dialect has for others. `refine` writes into the schemas
-    what structs do not say."""
+    no, `security` has the ways to show a key and `headers` those of its own, by names that no other dialect has for others.
+    `refine` writes into the schemas what structs do not say."""
 
     name: str
     operations: tuple[Operation, ...]
@@ -68,4 +68,10 @@ class Dialect(msgspec.Struct, frozen=True):
     words: Words
     bases: tuple[str, ...] = ("",)
     security: Mapping[str, Json] = msgspec.field(default_factory=lambda: SECURITY)
+    headers: Mapping[str, Json] = {}
     refine: Callable[[Json], None] = lambda schemas: None
+
+
+def every_base(dialect: str, *bases: str) -> tuple[str, ...]:
+    """The bases of a dialect whose vendor has these: there, and below `/<dialect>`."""
+    return tuple(root + base for root in ("", f"/{dialect}") for base in bases or ("",))

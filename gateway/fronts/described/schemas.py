@@ -33,13 +33,13 @@ def schemas(types: Iterable[type], limits: Limits, catalog: Catalog) -> Json:
     components = cast(Json, found)
     for name in ("SpeechBody", "TextMessage"):
         if name in components:
-            text = _property(components, name, "text")
+            text = property_of(components, name, "text")
             text.update(minLength=1, maxLength=limits.text_chars_max)
     for name, route in ASKS_ON.items():
         if name in components:
             _narrow(components, name, route, catalog)
     if "ErrorMessage" in components:
-        _property(components, "ErrorMessage", "code")["enum"] = [
+        property_of(components, "ErrorMessage", "code")["enum"] = [
             error.code for error in all_errors()
         ]
     return components
@@ -47,17 +47,18 @@ def schemas(types: Iterable[type], limits: Limits, catalog: Catalog) -> Json:
 
 def _narrow(components: Json, name: str, route: Route, catalog: Catalog) -> None:
     """Only the models that there are, and what at least one of them can."""
-    _property(components, name, "model")["enum"] = list(catalog.models)
+    property_of(components, name, "model")["enum"] = list(catalog.models)
     for control in Controls.__struct_fields__:
         controls = (getattr(model.controls[route], control) for model in catalog.models.values())
         ranges = [range_ for range_ in controls if range_ is not None]
         if ranges:
-            _property(components, name, control).update(
+            property_of(components, name, control).update(
                 minimum=min(range_.minimum for range_ in ranges),
                 maximum=max(range_.maximum for range_ in ranges),
             )
 
 
-def _property(components: Json, name: str, field: str) -> Json:
+def property_of(components: Json, name: str, field: str) -> Json:
+    """The schema of a struct's field."""
     struct = cast(Json, components[name])
     return cast(Json, cast(Json, struct["properties"])[field])

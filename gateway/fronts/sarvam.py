@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import cast
 
+from starlette.types import ASGIApp
+
 from gateway.audio.registry import MEDIA_TYPES
+from gateway.core import errors as e
 from gateway.core.params import Catalog
 from gateway.core.vocabulary import Route
 from gateway.dialects.sarvam import (
@@ -17,6 +21,14 @@ from gateway.dialects.sarvam import (
     TEMPERATURE_MAX,
     TEMPERATURE_MIN,
 )
+from gateway.dialects.sarvam_dictionaries import (
+    SarvamDictionaries,
+    SarvamDictionary,
+    SarvamDictionaryCreated,
+    SarvamDictionaryDeleted,
+    SarvamDictionaryList,
+    SarvamDictionaryUpdated,
+)
 from gateway.dialects.sarvam_errors import SarvamErrorBody, SarvamWords
 from gateway.dialects.sarvam_http import (
     KEY_HEADER,
@@ -24,8 +36,10 @@ from gateway.dialects.sarvam_http import (
     SarvamFile,
     SarvamSpeech,
     SarvamStream,
+    shown_keys,
 )
 from gateway.fronts.described.operation import (
+    ACCOUNT,
     IDEMPOTENCY_KEY,
     JSON,
     SECURITY,
@@ -36,14 +50,17 @@ from gateway.fronts.described.operation import (
 )
 from gateway.fronts.described.schemas import Json
 from gateway.fronts.http import SpeechOverHttp
+from gateway.fronts.sarvam_dictionaries import Dictionaries
 from gateway.fronts.sarvam_sockets import sarvam_sockets
 from gateway.fronts.traced import traced
-from gateway.fronts.vendor import Front, vendor_routes
+from gateway.fronts.vendor import READ, Front, VendorJson, vendor_routes
 from gateway.runtime.house import House
 
 NAME = "sarvam"
 FILE = "/text-to-speech"
 STREAM = f"{FILE}/stream"
+DICTIONARIES = f"{FILE}/pronunciation-dictionary"
+DICTIONARY = f"{DICTIONARIES}/{{dict_id}}"
 HEADERS = ("X-Ignored-Parameters", "X-Adjusted-Parameters", "X-Speech-Warnings", "X-Replay-Of")
 EXAMPLES: tuple[Json, ...] = (
     {"text": "Good morning.", "target_language_code": "en-IN"},
@@ -57,6 +74,18 @@ EXAMPLES: tuple[Json, ...] = (
         "output_audio_bitrate": "64k",
     },
 )
+_UPLOAD = (*(e.InvalidMessage, e.InvalidValue, e.MessageTooLarge, e.Unsupported), *ACCOUNT)
+_ID: Json = {
+    "description": "As the list of dictionaries has it.",
+    "schema": {"type": "string", "pattern": "^p_[0-9a-f]{8}$"},
+}
+_FORM: Mapping[str, Json] = {
+    "multipart/form-data": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "string", "contentMediaType": JSON}},
+    }
+}
 OPERATIONS = (
     Operation(
         *("post", FILE, "sarvam_file", "Speak a text into one file."),
@@ -76,6 +105,36 @@ OPERATIONS = (
         headers=HEADERS,
         asks={("header", "Idempotency-Key"): IDEMPOTENCY_KEY},
     ),
+    Operation(
+        *("get", DICTIONARIES, "sarvam_dictionaries", "List the dictionaries of the account."),
+        gives={JSON: SarvamDictionaryList},
+        refuses=ACCOUNT,
+    ),
+    Operation(
+        *("post", DICTIONARIES, "sarvam_add_dictionary", "Make a dictionary."),
+        gives={JSON: SarvamDictionaryCreated},
+        refuses=(*_UPLOAD, e.TooManyLexicons),
+        also_takes=_FORM,
+    ),
+    Operation(
+        *("put", DICTIONARIES, "sarvam_change_dictionary", "Add words to a dictionary."),
+        gives={JSON: SarvamDictionaryUpdated},
+        refuses=(*_UPLOAD, e.UnknownLexicon),
+        also_takes=_FORM,
+        asks={("query", "dict_id"): {**_ID, "required": True}},
+    ),
+    Operation(
+        *("delete", DICTIONARIES, "sarvam_remove_dictionary", "Forget a dictionary."),
+        gives={JSON: SarvamDictionaryDeleted},
+        refuses=(*ACCOUNT, e.UnknownLexicon, e.InvalidValue),
+        asks={("query", "dict_id"): {**_ID, "required": True}},
+    ),
+    Operation(
+        *("get", DICTIONARY, "sarvam_dictionary", "Show a dictionary."),
+        gives={JSON: SarvamDictionary},
+        refuses=(*ACCOUNT, e.UnknownLexicon),
+        asks={("path", "dict_id"): _ID},
+    ),
 )
 
 
@@ -91,13 +150,22 @@ def sarvam(house: House, *, refuses: bool) -> Front:
         },
         refine=partial(_refine, catalog=catalog),
     )
-    apps = {
+    apps: dict[str, ASGIApp] = {
         path: traced(SpeechOverHttp(house, exchange, catalog), house)
         for path, exchange in (
             (FILE, SarvamFile(refuse_unsupported=refuses)),
             (STREAM, SarvamStream(refuse_unsupported=refuses)),
         )
     }
+    dictionaries = Dictionaries(house, SarvamDictionaries(catalog))
+    apps[DICTIONARIES] = VendorJson(
+        *(house, dialect.words, dictionaries.tell),
+        methods=(*READ, "POST", "PUT", "DELETE"),
+        shown=shown_keys,
+        takes_body=True,
+        after_key=True,
+    )
+    apps[DICTIONARY] = VendorJson(house, dialect.words, dictionaries.tell_one, shown=shown_keys)
     routes = [
         *sarvam_sockets(house, dialect.bases, refuses=refuses),
         *vendor_routes(dialect, apps, own=(FILE,)),

@@ -67,7 +67,7 @@ class VendorJson:
     """A small answer in JSON, as a plain ASGI application.
 
     Only who may speak is told it, unless it is `for_everybody`. A request's body is read where it `takes_body`, before anybody
-    is asked for a key, which may be in it.
+    is asked for a key, which may be in it, unless it is `after_key`.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class VendorJson:
         shown: Shown = usual_places,
         for_everybody: bool = False,
         takes_body: bool = False,
+        after_key: bool = False,
     ) -> None:
         self._house = house
         self._words = words
@@ -88,6 +89,7 @@ class VendorJson:
         self._shown = shown
         self._for_everybody = for_everybody
         self._takes_body = takes_body
+        self._after_key = after_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -110,12 +112,13 @@ class VendorJson:
             raise MethodNotAllowed(
                 f"{scope['method']} means nothing here", allowed=", ".join(self._methods)
             )
-        request = read_head(scope)
+        asked = Asked(self._house, scope, read_head(scope), self._shown)
+        if self._after_key:
+            await asked.admit()
         if self._takes_body:
             body = await read_body(scope, receive, self._house.limits)
-            request = msgspec.structs.replace(request, body=body)
-        asked = Asked(self._house, scope, request, self._shown)
-        if not self._for_everybody:
+            asked.request = msgspec.structs.replace(asked.request, body=body)
+        if not (self._for_everybody or self._after_key):
             await asked.admit()
         return await self._tell(asked)
 

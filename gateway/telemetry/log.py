@@ -37,3 +37,5 @@ def configure_logging(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # What is wrong with a form is told to who sent it.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)

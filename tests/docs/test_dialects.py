@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.support.server import espeak_config, running_server
 DOCUMENTS = sorted((ROOT / "docs" / "dialects").glob("*.md"))
 ALL = [Example(document, block) for document in DOCUMENTS for block in blocks(document)]
 PROGRAM = re.compile(r"(?:#|//) (\w+\.(?:py|mjs))")
+NEEDS = re.compile(r"with `pip install (\w+)`")
 SAVES = re.compile(r'"([\w.]+\.(?:wav|mp3|ogg))"')
 
 pytestmark = pytest.mark.socket
@@ -46,6 +48,9 @@ async def test_requests_answer(example: Example, tmp_path: Path) -> None:
 async def test_programs_run(example: Example, tmp_path: Path) -> None:
     match = PROGRAM.match(example.block.text)
     assert match is not None
+    needs = NEEDS.search(example.block.text.splitlines()[0])
+    if needs is not None and find_spec(needs[1]) is None:
+        pytest.skip(f"no {needs[1]} here, which needs an environment of its own")
     command = [sys.executable, "-W", "error"]
     if match[1].endswith(".mjs"):
         if NODE is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -90,6 +90,9 @@ def named(name: str) -> Message:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+DICTIONARY: Any = {"file": ("d.json", b'{"pronunciations": {"en-IN": {"SQL": "sequel"}}}')}
+
+
 class TestOpenApi:
     async def test_it_is_openapi(self, http: Message) -> None:
         validate(http)
@@ -112,11 +115,13 @@ class TestOpenApi:
         spoken = await keyed.post("/v1/speech", json=EXAMPLES[0])
         lexicon = (await keyed.post("/v1/speech/lexicons", json=LEXICON)).json()
         for path, method, operation in operations(http):
-            body = example_of(operation)
+            asked = example_of(operation)
             of_lexicons = path.startswith("/v1/speech/lexicons")
             id = lexicon["id"] if of_lexicons else spoken.headers["x-request-id"]
-            url = path.format(id=id)
-            answer = await keyed.request(method, url, json=body)
+            url = path.format(id=id, dict_id=await dictionary(keyed))
+            if any(each["in"] == "query" for each in parameters(operation)):
+                asked["params"] = {"dict_id": await dictionary(keyed)}
+            answer = await keyed.request(method, url, **asked)
             assert answer.status_code == 200, url
             described = at(operation, "responses", "200")
             type_ = answer.headers["content-type"].partition(";")[0]
@@ -207,12 +212,27 @@ def operations(http: Message) -> Iterator[tuple[str, str, Message]]:
                 yield path, method, operation
 
 
-def example_of(operation: Message) -> object:
-    """The first body that it takes; None = it takes none."""
+def example_of(operation: Message) -> dict[str, Any]:
+    """The first body that it takes, as httpx sends it; empty = it takes none."""
     if "requestBody" not in operation:
-        return None
-    examples = at(operation, "requestBody", "content", "application/json", "examples")
-    return cast(Message, examples["example_0"])["value"]
+        return {}
+    content = at(operation, "requestBody", "content")
+    if "application/json" not in content:
+        return {"files": DICTIONARY}
+    examples = at(content, "application/json", "examples")
+    return {"json": cast(Message, examples["example_0"])["value"]}
+
+
+def parameters(operation: Message) -> list[Message]:
+    return cast(list[Message], operation.get("parameters", []))
+
+
+async def dictionary(client: httpx.AsyncClient) -> str:
+    """The id of the account's last one; there is always one."""
+    path = "/text-to-speech/pronunciation-dictionary"
+    if not (ids := (await client.get(path)).json()["dictionaries"]):
+        return cast(str, (await client.post(path, files=DICTIONARY)).json()["dictionary_id"])
+    return cast(str, ids[-1])
 
 
 def error_examples(http: Message) -> Iterator[tuple[str, str, object, object]]:

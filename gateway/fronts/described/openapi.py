@@ -316,11 +316,10 @@ def _headers(*names: str) -> Json:
 
 
 def _operation(operation: Operation, dialect: Dialect) -> Json:
-    content = {type_: _content(what) for type_, what in operation.gives.items()}
     done: Json = {
         "description": operation.summary,
         "headers": _headers(*operation.headers),
-        "content": content,
+        "content": {type_: _content(what) for type_, what in operation.gives.items()},
     }
     described: Json = {
         "operationId": operation.name,
@@ -332,17 +331,17 @@ def _operation(operation: Operation, dialect: Dialect) -> Json:
             {"name": name, "in": place, "required": place == "path", **what}
             for (place, name), what in operation.asks.items()
         ]
-    if operation.takes is not None:
-        examples = {
-            f"example_{number}": {"value": value} for number, value in enumerate(operation.examples)
+    if operation.takes is not None or operation.also_takes:
+        content: Json = {
+            type_: {"schema": schema} for type_, schema in operation.also_takes.items()
         }
-        described["requestBody"] = {
-            "required": True,
-            "content": {
-                JSON: {"schema": ref(operation.takes), "examples": examples},
-                **{type_: {"schema": schema} for type_, schema in operation.also_takes.items()},
-            },
-        }
+        if operation.takes is not None:
+            examples = {
+                f"example_{number}": {"value": value}
+                for number, value in enumerate(operation.examples)
+            }
+            content = {JSON: {"schema": ref(operation.takes), "examples": examples}, **content}
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 

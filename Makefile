@@ -4,8 +4,9 @@ PYTHON := .venv/bin/python
 PEERS := .venv/peers
 TREES := .venv/trees
 UV ?= uv
-LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links --quiet
+LOCK := $(COMPILE) pyproject.toml
 
 .PHONY: check install run fmt lint types imports test cover bench bench-peers soak mutants segmentation peers trees lock
 
@@ -77,3 +78,4 @@ lock:  ## Resolve pyproject.toml again (needs uv); UPGRADE=1 takes the newest ve
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra otel -c requirements.lock -o requirements-otel.lock
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra bench --extra otel --group dev -c requirements-bench.lock -c requirements-otel.lock \
 		-o requirements-dev.lock
+	for wanted in tests/sdk/environments/*.in; do $(COMPILE) $$wanted $(if $(UPGRADE),--upgrade) -o $${wanted%.in}.lock || exit; done

@@ -20,6 +20,12 @@ LOCKS = [
 ]
 
 
+CLIENTS = [
+    str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("tests/sdk/environments/*.lock"))
+]
+"""Of vendors' clients, each in an environment of its own."""
+
+
 def entries(lock: str) -> list[str]:
     """The lock's requirements, each with its hashes on one line, without comments."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / lock).read_text(), flags=re.MULTILINE)
@@ -30,13 +36,21 @@ def pins(lock: str) -> list[Requirement]:
     return [Requirement(entry.split(" --hash=")[0].strip()) for entry in entries(lock)]
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, *CLIENTS])
 def test_a_lock_names_no_address_and_sets_no_option(lock: str) -> None:
     assert "://" not in (ROOT / lock).read_text()
     assert [entry for entry in entries(lock) if not re.match(r"[a-z0-9]", entry)] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", CLIENTS)
+def test_a_clients_lock_has_the_client_that_is_asked_for(lock: str) -> None:
+    (wanted,) = (ROOT / lock).with_suffix(".in").read_text().split()
+    assert f"{Requirement(wanted).name}{Requirement(wanted).specifier}" in {
+        f"{pin.name}{pin.specifier}" for pin in pins(lock)
+    }
+
+
+@pytest.mark.parametrize("lock", [*LOCKS, *CLIENTS])
 def test_every_entry_is_one_version_with_hashes(lock: str) -> None:
     assert pins(lock)
     assert [entry for entry in entries(lock) if "==" not in entry] == []

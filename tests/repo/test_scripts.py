@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.checkout import ROOT
 
-SCRIPTS = ["run", "test", "scripts/install", ".ci/run"]
+SCRIPTS = ["run", "test", "scripts/install", "scripts/sdk", ".ci/run"]
 TOOLS = [
     "sh",
     "basename",

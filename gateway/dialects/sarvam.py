@@ -173,7 +173,7 @@ class _Translation:
         """The range of a control, if the model has it; else it is ignored."""
         if range_ is None and getattr(self._fields, name) is not None:
             if self._refuse_unsupported:
-                raise Unsupported(f"{self._model.id} has no {name}", field=name, allowed="nothing")
+                raise Unsupported(f"{self._model.id} has no {name}", field=name)
             self._ignored.append(name)
         return range_
 
@@ -223,9 +223,9 @@ def _speaker(name: str | None, model: Model) -> str | UnsetType:
         return UNSET
     if name.lower() not in model.voices:
         raise UnknownVoice(
-            f"Speaker {name!r} is not compatible with model {model.id}. Available speakers for it are",
+            f"Speaker {name!r} is not compatible with model {model.id}. Available speakers are:"
+            f" {', '.join(model.voices)}",
             field="speaker",
-            allowed=", ".join(model.voices),
         )
     return name
 

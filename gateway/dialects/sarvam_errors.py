@@ -45,6 +45,7 @@ SAID: Mapping[str, tuple[int, str]] = {
 """HTTP status and code, where these are not the usual ones of whose fault it is."""
 
 
+KEY_PLACES = "a key is shown in api-subscription-key, or in Authorization: Bearer"
 FIELDS: Mapping[str, str] = {"lexicon": "dict_id"}
 """What fields of ours are called here, where that is something else."""
 
@@ -72,9 +73,15 @@ def said_of(problem: Problem) -> tuple[int, str]:
 
 def message_of(problem: Problem) -> str:
     """What is wrong and, where it is known, what would not be."""
-    if problem.code == e.UnknownLexicon.code:
-        return "There is no dictionary of this id."
-    return problem.message if problem.allowed is None else f"{problem.message}: {problem.allowed}"
+    match problem.code:
+        case e.UnknownLexicon.code:
+            return "There is no dictionary of this id."
+        case e.Unauthorized.code:
+            return f"Invalid or missing credentials: {problem.message}; {KEY_PLACES}"
+        case _ if problem.allowed is None:
+            return problem.message
+        case _:
+            return f"{problem.message}; allowed: {problem.allowed}"
 
 
 class SarvamWords:

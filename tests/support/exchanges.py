@@ -18,6 +18,7 @@ The same files are played in memory, against the application alone, and over a r
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -63,13 +64,15 @@ WAV_HEADER_BYTES = 44
 BOOKED_S = 5.0
 _CHANGING = (
     re.compile(r"req_()[0-9a-f]{24}"),
+    re.compile(r"\b()[0-9]{8}_[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{6}000000\b"),
     re.compile(r"(_)[0-9]{13}\b"),
     re.compile(r'("timestamp":)[0-9.]+'),
     re.compile(r"(x-processing-time-ms: )[0-9]+"),
     # As long as the times in the body are written.
     re.compile(r"(content-length: )[0-9]+"),
 )
-_SHOWN = (r"req_…\1", *[r"\1…"] * 4)
+_SHOWN = (r"req_…\1", *[r"\1…"] * 5)
+_BASE64 = re.compile(r'("audios":\[")([0-9A-Za-z+/=]*)')
 
 
 class Heard(NamedTuple):
@@ -95,15 +98,21 @@ class Heard(NamedTuple):
         media_type = dict(self.headers).get(b"content-type", b"").partition(b";")[0]
         shown = []
         if media_type == b"application/json":
-            shown = [self.body.decode()]
+            shown = [_BASE64.sub(_decoded, self.body.decode())]
         elif self.body:
-            kind = next((kind for magic, kind in MAGIC.items() if self.body.startswith(magic)), "")
-            head = WAV_HEADER_BYTES if kind == "wav" else 0
-            exact = (
-                f" samples={(len(self.body) - head) // 2} crc32={zlib.crc32(self.body[head:]):08x}"
-            )
-            shown = [f"audio {kind or 'pcm'}{exact if kind in {'', 'wav'} else ''}"]
+            shown = [_audio(self.body)]
         return [*shown, *(() if self.complete else ("broken off",))]
+
+
+def _audio(data: bytes) -> str:
+    kind = next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), "")
+    head = WAV_HEADER_BYTES if kind == "wav" else 0
+    exact = f" samples={(len(data) - head) // 2} crc32={zlib.crc32(data[head:]):08x}"
+    return f"audio {kind or 'pcm'}{exact if kind in {'', 'wav'} else ''}"
+
+
+def _decoded(match: re.Match[str]) -> str:
+    return match[1] + _audio(base64.b64decode(match[2], validate=True))
 
 
 Ask = Callable[[bytes, bytes, list[tuple[bytes, bytes]], bytes], Awaitable[Heard]]

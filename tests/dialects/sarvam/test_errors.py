@@ -59,7 +59,7 @@ def test_the_envelope() -> None:
     assert refusal.status == 422
     assert refusal.headers == [("content-type", "application/json")]
     error = msgspec.json.decode(refusal.body, type=SarvamErrorBody).error
-    assert error.message == "pace is 9: 0.5 to 2"
+    assert error.message == "pace is 9; allowed: 0.5 to 2"
     assert error.param == "pace"
     assert error.request_id == vendor_id(ID, AT_S)
 

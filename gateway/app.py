@@ -140,6 +140,7 @@ def _model(name: str, model: ModelConfig, info: EngineInfo) -> Model:
         default_voice=default,
         controls={route: controls_of(controls) for route, controls in model.controls().items()},
         variants=info.variants,
+        phonemes=info.phonemes,
     )
 
 

@@ -53,7 +53,7 @@ def show_command(account: str, id: str, as_json: bool, file: Path | None) -> Non
         click.echo(msgspec.json.encode(LexiconBody(kept.lexicon.rules, kept.name)))
         return
     for rule in kept.lexicon.rules:
-        click.echo(f"{rule.language:<8} {rule.word} = {rule.alias}")
+        click.echo(f"{rule.language:<8} {rule.word} = {_as_spoken(rule)}")
 
 
 @lexicons_group.command("add")
@@ -164,3 +164,8 @@ def _limits(file: Path | None) -> Limits:
         return load_config(os.environ, file).limits
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _as_spoken(rule: Rule) -> str:
+    phonemes = None if rule.phonemes is None else f"[[{rule.phonemes}]]"
+    return ", ".join(each for each in (rule.alias, phonemes) if each is not None)

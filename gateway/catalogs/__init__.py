@@ -106,6 +106,7 @@ def build_vendor(config: VendorConfig, own: Catalog, engines: Mapping[str, Engin
             },
             delivery=model.delivery,
             text_chars_max=model.text_chars_max,
+            phonemes=info.phonemes,
         )
     if config.default_model not in models:
         raise ConfigError(f"default_model: there is no model {config.default_model!r}")

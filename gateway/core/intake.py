@@ -62,6 +62,8 @@ class Cut:
     reason: CutReason
     speakable: bool
     applied: int = 0
+    phonemes: tuple[tuple[int, int], ...] = ()
+    """Ranges of `text` that are phonemes."""
     _clean_start: int = 0
     _clean_end: int = 0
     _passage: _Passage | None = field(default=None, repr=False)
@@ -250,6 +252,7 @@ class Intake:
             reason=piece.reason,
             speakable=speakable,
             applied=applied,
+            phonemes=() if replaced is None else replaced.phonemes,
             _clean_start=piece.start,
             _clean_end=piece.end,
             _passage=self._passage,

@@ -15,20 +15,26 @@ from msgspec import Meta
 from gateway.core.errors import InvalidValue
 from gateway.core.limits import Limits
 
+PHONEMES_CHARS_MAX = 60
+"""No word has as many; where a text is cut for the library, phonemes stay whole."""
+
+_PHONEMES = re.compile(rf"(?=.*[A-Za-z])[!-Z\\^-~]{{1,{PHONEMES_CHARS_MAX}}}")
 _LANGUAGE = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8})*")
 _SPEAKABLE = re.compile(r"[^\W_]")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-class Rule(msgspec.Struct, frozen=True):
-    """In text of this language (BCP 47, lower case) `alias` is spoken instead of `word`.
+class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """In text of this language (BCP 47, lower case) `alias` is spoken instead of `word`, or, by an engine that can, `phonemes`,
+    which are written as that engine writes them. There is one of the two at least.
 
     A word in lower case stands for any case, one with a capital for itself alone.
     """
 
     language: Annotated[str, Meta(min_length=2, max_length=35)]
     word: str
-    alias: str
+    alias: str | None = None
+    phonemes: str | None = None
 
 
 class Lexicon(msgspec.Struct, frozen=True):
@@ -86,13 +92,7 @@ def _judged(rules: Iterable[Rule], limits: LexiconLimits) -> Iterator[Rule]:
                 allowed='a BCP 47 code, such as "en" or "hi-in"',
             )
         word = _text(rule.word, f"{path}.word", limits.word_chars_max)
-        alias = _text(rule.alias, f"{path}.alias", limits.alias_chars_max)
-        if not _SPEAKABLE.search(alias):
-            raise InvalidValue(
-                "there is nothing in it to speak",
-                field=f"{path}.alias",
-                allowed="at least one letter or digit",
-            )
+        alias = _alias(rule, f"{path}.alias", limits)
         if (language, word) in seen:
             raise InvalidValue(
                 f"there are two rules for {word!r} in {language}",
@@ -100,7 +100,30 @@ def _judged(rules: Iterable[Rule], limits: LexiconLimits) -> Iterator[Rule]:
                 allowed="one rule for a word",
             )
         seen.add((language, word))
-        yield Rule(language, word, alias)
+        yield Rule(language, word, alias, _phonemes(rule, f"{path}.phonemes"))
+
+
+def _alias(rule: Rule, field: str, limits: LexiconLimits) -> str | None:
+    if rule.alias is None:
+        if rule.phonemes is None:
+            raise InvalidValue("there is nothing to speak", field=field, allowed="a text")
+        return None
+    alias = _text(rule.alias, field, limits.alias_chars_max)
+    if not _SPEAKABLE.search(alias):
+        raise InvalidValue(
+            "there is nothing in it to speak", field=field, allowed="at least one letter or digit"
+        )
+    return alias
+
+
+def _phonemes(rule: Rule, field: str) -> str | None:
+    if rule.phonemes is not None and not _PHONEMES.fullmatch(rule.phonemes):
+        raise InvalidValue(
+            "these are no phonemes",
+            field=field,
+            allowed=f"1 to {PHONEMES_CHARS_MAX} ASCII characters, a letter among them, without blanks and brackets",
+        )
+    return rule.phonemes
 
 
 def _text(written: str, field: str, chars_max: int) -> str:

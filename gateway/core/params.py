@@ -112,6 +112,7 @@ class Model(msgspec.Struct, frozen=True):
     `engine_rate` is the engine's own sample rate in Hz, `sample_rates` those it may be resampled to; `variants` are
     voice modifiers that may follow any voice as `voice+variant`; `delivery` is how its speech comes unless the caller says it.
     `text_chars_max` are the characters that one request or message may have on a route, where the vendor has a bound of its own.
+        `phonemes` is the alphabet in which the engine takes them, None = it takes none.
     """
 
     id: str
@@ -123,6 +124,7 @@ class Model(msgspec.Struct, frozen=True):
     default_voice: str
     controls: Mapping[Route, Controls]
     variants: frozenset[str] = frozenset()
+    phonemes: str | None = None
     delivery: Delivery = Delivery.NATIVE
     text_chars_max: Mapping[Route, int] = {}
 
@@ -203,6 +205,7 @@ class Settings(TextSettings, frozen=True, kw_only=True):
     model: str
     engine: str
     engine_rate: int
+    phonemes: str | None = None
     voice: str
     speed: float
     pitch: float

@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.core.cleanup.sourcemap import SourceMap
 from gateway.core.lexicon import Lexicon, Rule, rules_for
@@ -46,21 +47,29 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 _TOKEN, _LETTER = _patterns()
 
 
-_Edit = tuple[int, int, str]
-"""Tokens [first:after) become this alias."""
+class _Spoken(NamedTuple):
+    """What a rule puts in the place of a word."""
+
+    text: str
+    is_phonemes: bool
+
+
+_NOTHING = _Spoken("", is_phonemes=False)
+_Edit = tuple[int, int, _Spoken]
+"""Tokens [first:after) become this."""
 
 
 @dataclass(slots=True)
 class _Node:
     """Where a walk over the tokens of rules has come to."""
 
-    alias: str | None = None
+    spoken: _Spoken | None = None
     following: dict[str, _Node] = field(default_factory=dict)
 
-    def longest(self, tokens: list[str], first: int, stop: int) -> tuple[int, str]:
-        """Where the longest rule ends that tokens[first:stop] begin with, and its alias; `first` if there is none."""
+    def longest(self, tokens: list[str], first: int, stop: int) -> tuple[int, _Spoken]:
+        """Where the longest rule ends that tokens[first:stop] begin with, and what it puts there; `first` if there is none."""
         node = self
-        after, alias = first, ""
+        after, spoken = first, _NOTHING
         for at in range(first, stop):
             token = tokens[at]
             following = node.following.get(token)
@@ -69,19 +78,21 @@ class _Node:
             if following is None:
                 break
             node = following
-            if node.alias is not None:
-                after, alias = at + 1, node.alias
-        return after, alias
+            if node.spoken is not None:
+                after, spoken = at + 1, node.spoken
+        return after, spoken
 
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """A part of a text, [start:end) of it, as it is spoken, with `applied` rules in it."""
+    """A part of a text, [start:end) of it, as it is spoken, with `applied` rules in it. At the ranges `phonemes` stand
+    phonemes in [[ and ]]."""
 
     text: str
     start: int
     end: int
     applied: int
+    phonemes: tuple[tuple[int, int], ...] = ()
     _map: SourceMap | None = field(default=None, repr=False)
 
     def word(self, start: int, end: int) -> tuple[int, int]:
@@ -91,18 +102,21 @@ class Replaced:
 
 
 class Replacer:
-    """The rules of a lexicon for text in one language."""
+    """The rules of a lexicon for text in one language. With `phonemes` those are spoken that a rule has, else its alias; a
+    rule without one is left out."""
 
-    def __init__(self, lexicon: Lexicon, language: str) -> None:
+    def __init__(self, lexicon: Lexicon, language: str, *, phonemes: bool = False) -> None:
         self._exact, self._any_case = _Node(), _Node()
         self._begins: set[str] = set()
         """What a rule begins with, in lower case."""
         self.rules = 0
         for rule in rules_for(lexicon, language):
-            self._add(rule, exact=lexicon.exact)
-            self.rules += 1
+            spoken = _spoken(rule, phonemes=phonemes)
+            if spoken is not None:
+                self._add(rule, spoken, exact=lexicon.exact)
+                self.rules += 1
 
-    def _add(self, rule: Rule, *, exact: bool) -> None:
+    def _add(self, rule: Rule, spoken: _Spoken, *, exact: bool) -> None:
         forms = {rule.word}
         if not rule.word.isascii():
             # However an accent was typed.
@@ -113,7 +127,7 @@ class Replacer:
             self._begins.add(tokens[0].lower())
             for token in tokens:
                 node = node.following.setdefault(token, _Node())
-            node.alias = rule.alias
+            node.spoken = spoken
 
     def apply(self, text: str, *, after: str = "", goes_on: bool = False) -> list[Replaced]:
         """The text as it is spoken: in one part, or in several of at most SPOKEN_CHARS_MAX characters that together are all of
@@ -136,15 +150,21 @@ class Replacer:
         folded = [token.lower() for token in tokens]
         for first, token in enumerate(folded):
             if token in begins and at <= first < stop:
-                after, alias = self._exact.longest(tokens, first, stop)
-                after_any, alias_any = self._any_case.longest(folded, first, stop)
+                after, spoken = self._exact.longest(tokens, first, stop)
+                after_any, spoken_any = self._any_case.longest(folded, first, stop)
                 # Of two equally long ones that for this case alone.
                 if after_any > after:
-                    after, alias = after_any, alias_any
+                    after, spoken = after_any, spoken_any
                 if after > first:
-                    edits.append((first, after, alias))
+                    edits.append((first, after, spoken))
                     at = after
         return edits
+
+
+def _spoken(rule: Rule, *, phonemes: bool) -> _Spoken | None:
+    if phonemes and rule.phonemes is not None:
+        return _Spoken(f"[[{rule.phonemes}]]", is_phonemes=True)
+    return None if rule.alias is None else _Spoken(rule.alias, is_phonemes=False)
 
 
 def _parts(tokens: list[str], edits: list[_Edit]) -> Iterator[Replaced]:
@@ -167,32 +187,37 @@ def _parts(tokens: list[str], edits: list[_Edit]) -> Iterator[Replaced]:
     yield _part(units[first:], start)
 
 
-_Unit = tuple[str, str, bool]
-"""As it is written, as it is spoken, and whether by a rule."""
+_Unit = tuple[str, str, _Spoken | None]
+"""As it is written, as it is spoken, and what a rule says."""
 
 
 def _units(tokens: list[str], edits: list[_Edit]) -> list[_Unit]:
     """What is not divided: tokens, and what rules replaced."""
     units: list[_Unit] = []
     at = 0
-    for first, after, alias in edits:
-        units += [(token, token, False) for token in tokens[at:first]]
-        units.append(("".join(tokens[first:after]), alias, True))
+    for first, after, spoken in edits:
+        units += [(token, token, None) for token in tokens[at:first]]
+        units.append(("".join(tokens[first:after]), spoken.text, spoken))
         at = after
-    units += [(token, token, False) for token in tokens[at:]]
+    units += [(token, token, None) for token in tokens[at:]]
     return units
 
 
 def _part(units: list[_Unit], start: int) -> Replaced:
     map = SourceMap()
     applied = copied = 0
-    for written, spoken, by_rule in units:
-        if by_rule:
+    phonemes: list[tuple[int, int]] = []
+    for written, spoken, rule in units:
+        if rule is not None:
             map.copy(copied)
+            if rule.is_phonemes:
+                phonemes.append((map.cleaned, map.cleaned + len(spoken)))
             map.replace(len(written), len(spoken))
             applied, copied = applied + 1, 0
         else:
             copied += len(written)
     map.copy(copied)
     text = "".join(spoken for _, spoken, _ in units)
-    return Replaced(text, start, start + map.source, applied, map if applied else None)
+    return Replaced(
+        *(text, start, start + map.source, applied, tuple(phonemes)), map if applied else None
+    )

@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from gateway.core.errors import InvalidValue, UnknownModel, UnknownVoice, Unsupported
 from gateway.core.formats import judge_format
-from gateway.core.lexicon import Lexicon, LexiconInUse
+from gateway.core.lexicon import Lexicon, LexiconInUse, rules_for
 from gateway.core.params import (
     PRESETS,
     BufferingRequest,
@@ -70,6 +70,7 @@ def resolve(asked: Parameters, catalog: Catalog, defaults: Defaults) -> Settings
         model=model.id,
         engine=model.engine,
         engine_rate=model.engine_rate,
+        phonemes=model.phonemes,
         voice=voice,
         language=language,
         speed=_control("speed", asked, model, catalog, defaults),
@@ -104,7 +105,16 @@ def without_unsupported(
 
 
 def spoken_by(lexicon: Lexicon | None, settings: Settings) -> Settings:
-    """The same, by this lexicon, which is what the request's parameter named when it was read."""
+    """The same, by this lexicon, which is what the request's parameter named when it was read. Raises Unsupported for one
+    that has phonemes alone where the engine takes none."""
+    if lexicon is not None and settings.phonemes is None:
+        for rule in rules_for(lexicon, settings.language):
+            if rule.alias is None:
+                raise Unsupported(
+                    f"the lexicon has phonemes alone for {rule.word!r}; model {settings.model!r} takes none",
+                    field="lexicon",
+                    allowed="a lexicon with an alias for each word, or another model",
+                )
     in_use = None if lexicon is None else LexiconInUse(lexicon.id, lexicon.version)
     return msgspec.structs.replace(settings, lexicon=in_use)
 

@@ -211,7 +211,7 @@ class Session:
         self.settings = settings
         self.state = State.CONFIGURING
         self._limits = limits
-        self._replacer = _replacer(settings, lexicon)
+        self._replacer = replacer_of(settings, lexicon)
         self._intake = Intake(settings, self._replacer)
         self._applied: int | None = None if lexicon is None else 0
         """How often rules were applied in what began to be heard."""
@@ -287,7 +287,7 @@ class Session:
                     )
         if any(getattr(settings, name) != getattr(old, name) for name in _SPOKEN_WITH):
             self._release_all(CutReason.FLUSH, now)
-            self._replacer = _replacer(settings, command.lexicon)
+            self._replacer = replacer_of(settings, command.lexicon)
             self._intake.reconfigure(settings, self._replacer)
             if self._replacer is not None:
                 self._applied = self._applied or 0
@@ -489,6 +489,7 @@ class Session:
             pause_after=cut.kind not in _NO_PAUSE_KINDS and cut.reason not in _NO_PAUSE_REASONS,
             chars=cut.end - cut.start,
             can_wait=may_wait,
+            phonemes=cut.phonemes,
         )
 
     # --- events ------------------------------------------------------------------------------------------------------
@@ -743,8 +744,11 @@ class Session:
         return self._out(self._pulled)
 
 
-def _replacer(settings: Settings, lexicon: Lexicon | None) -> Replacer | None:
-    return None if lexicon is None else Replacer(lexicon, settings.language)
+def replacer_of(settings: Settings, lexicon: Lexicon | None) -> Replacer | None:
+    """The rules for text with these settings, which name this lexicon."""
+    if lexicon is None:
+        return None
+    return Replacer(lexicon, settings.language, phonemes=settings.phonemes is not None)
 
 
 def _voice(settings: Settings) -> VoiceSettings:

@@ -102,6 +102,7 @@ class SarvamDictionaries:
         """The rules by language and word."""
         blocks: Pronunciations = {}
         for rule in rules:
+            assert rule.alias is not None, "their files have no phonemes"
             code = self._theirs.get(rule.language, rule.language)
             blocks.setdefault(code, {})[rule.word] = rule.alias
         return blocks

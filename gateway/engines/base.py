@@ -13,7 +13,8 @@ from gateway.core.synthesis import Report, Synthesize
 
 class EngineInfo(msgspec.Struct, frozen=True):
     """What an engine is. `sample_rate` in Hz holds for all its voices; `variants` may follow a voice as `voice+variant`;
-    `text_chars_max` is the longest segment text that `synthesize` takes, `workers` how many it makes at once."""
+    `text_chars_max` is the longest segment text that `synthesize` takes, `workers` how many it makes at once. `phonemes` is the alphabet in
+    which it takes them (`Synthesize.phonemes`), None = it takes none."""
 
     name: str
     sample_rate: int
@@ -22,6 +23,7 @@ class EngineInfo(msgspec.Struct, frozen=True):
     text_chars_max: int
     variants: frozenset[str] = frozenset()
     workers: int = 1
+    phonemes: str | None = None
 
 
 class Engine(Protocol):

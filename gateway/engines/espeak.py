@@ -38,6 +38,8 @@ from gateway.engines.worker import Batch
 SAMPLE_RATE = 22_050
 SAMPLE_BYTES = 2
 TEXT_CHARS_MAX = 500
+PHONEMES = "x-espeak-ng"
+"""The alphabet in which the library takes phonemes."""
 AUDIO_MS_MAX = 300_000
 """Of one segment; 500 ideographs or digits at half speed fit, 500 emoji, whose names are read out, do not."""
 DEFAULT_VOICE, DEFAULT_FILE = "en-us", "gmw/en-US"
@@ -125,15 +127,16 @@ class EspeakEngine:
             text_chars_max=TEXT_CHARS_MAX,
             variants=frozenset(variants),
             workers=self._workers,
+            phonemes=PHONEMES,
         )
 
     async def synthesize(self, order: Synthesize) -> AsyncGenerator[Report, None]:
         assert len(order.text) <= TEXT_CHARS_MAX
-        text = neutralise(order.text)
+        text = neutralise(order.text, order.phonemes)
         words = WordMarks(text)
         try:
             request = self._settings(order.voice, can_wait=order.can_wait) + b"".join(
-                PIECE.pack(pause, len(piece)) + piece
+                PIECE.pack(pause, bool(order.phonemes), len(piece)) + piece
                 for piece, pause in (
                     (piece.encode(), pause) for piece, pause in split_calls(text, order.pause_after)
                 )

@@ -20,6 +20,7 @@ OnAudio = Callable[[bytes, list[RawWord]], None]
 _OUTPUT_SYNCHRONOUS = 2
 _OPTION_DO_NOT_EXIT = 0x8000
 _TEXT_UTF8 = 1
+_FLAG_PHONEMES = 0x100
 _FLAG_END_PAUSE = 0x1000
 _POSITION_CHARACTER = 1
 _EVENT_END_OF_LIST = 0
@@ -109,10 +110,14 @@ class Espeak:
         ):
             self._lib.espeak_SetParameter(parameter, value, 0)
 
-    def speak(self, text: bytes, end_pause: bool, on_audio: OnAudio) -> None:
-        """Speak UTF-8 text without NUL. `on_audio` gets samples and the words that begin in them, several times."""
+    def speak(
+        self, text: bytes, end_pause: bool, on_audio: OnAudio, *, phonemes: bool = False
+    ) -> None:
+        """Speak UTF-8 text without NUL; with `phonemes` what is in it between [[ and ]] are some. `on_audio` gets samples and the words that begin in them, several times."""
         self._on_audio = on_audio
-        flags = _TEXT_UTF8 | (_FLAG_END_PAUSE if end_pause else 0)
+        flags = _TEXT_UTF8
+        flags |= _FLAG_END_PAUSE if end_pause else 0
+        flags |= _FLAG_PHONEMES if phonemes else 0
         status = self._lib.espeak_Synth(
             text, len(text) + 1, 0, _POSITION_CHARACTER, 0, flags, None, None
         )

@@ -51,10 +51,10 @@ def _speak(espeak: Espeak, pieces: bytes, send: Send) -> None:
     outbox = _Outbox(send)
     chars = start = 0
     while start < len(pieces):
-        end_pause, length = PIECE.unpack_from(pieces, start)
+        end_pause, phonemes, length = PIECE.unpack_from(pieces, start)
         text = pieces[start + PIECE.size : start + PIECE.size + length]
         outbox.begin_call(chars)
-        espeak.speak(text, end_pause, outbox.put)
+        espeak.speak(text, end_pause, outbox.put, phonemes=phonemes)
         chars += len(text.decode())
         start += PIECE.size + length
     outbox.flush()

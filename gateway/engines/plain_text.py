@@ -6,6 +6,7 @@ Both functions keep every position: what they give is as long as what they take,
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 CALL_CHARS_MAX = 200
 """The library dies of long texts far more often than of short ones: 1 in 100 at 1,200 characters, 4 in 10,000 at 250."""
@@ -13,6 +14,8 @@ CALL_CHARS_MAX = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """NUL ends the text, 0x01 begins a command of the library; none of them has a sound."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+_ROUND = str.maketrans("[]", "()")
 
 _CUTS = (
     (re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？]+[」』”’）]*\s*"), True),
@@ -22,9 +25,17 @@ _CUTS = (
 """Where a long text may be cut, best first, and whether a pause belongs there."""
 
 
-def neutralise(text: str) -> str:
-    """Put blanks for control characters other than tab and newline, U+FFFD for lone surrogates."""
-    return _SURROGATE.sub("\ufffd", _CONTROL.sub(" ", text))
+def neutralise(text: str, phonemes: Sequence[tuple[int, int]] = ()) -> str:
+    """Put blanks for control characters other than tab and newline, U+FFFD for lone surrogates; and, where phonemes stand
+    between [[ and ]] at these ranges, parentheses for all other brackets, so that nothing else is taken for some."""
+    plain = _SURROGATE.sub("\ufffd", _CONTROL.sub(" ", text))
+    if not phonemes:
+        return plain
+    kept, at = "", 0
+    for start, end in phonemes:
+        kept += plain[at:start].translate(_ROUND) + plain[start:end]
+        at = end
+    return kept + plain[at:].translate(_ROUND)
 
 
 def split_calls(text: str, pause_after: bool) -> list[tuple[str, bool]]:

@@ -11,10 +11,10 @@ from starlette.types import Receive, Scope, Send
 from gateway.accounts.model import Scope as Use
 from gateway.core.errors import GatewayError, MethodNotAllowed, TextTooLong
 from gateway.core.intake import Cut, Intake
-from gateway.core.lexicon import Lexicon
 from gateway.core.params import HTTP_DEFAULTS, TextSettings
 from gateway.core.replacing import Replacer
-from gateway.core.resolve import resolve
+from gateway.core.resolve import resolve, spoken_by
+from gateway.core.session import replacer_of
 from gateway.core.vocabulary import CutKind, CutReason
 from gateway.dialects.native import decode_request
 from gateway.fronts.authentication import authenticate
@@ -65,19 +65,21 @@ class SegmentsOverHttp:
                     allowed=f"at most {limits.text_chars_max} characters",
                 )
             lexicon = await self._house.lexicon(caller, asked.parameters.lexicon)
-            settings = resolve(asked.parameters, self._house.catalog, HTTP_DEFAULTS)
+            settings = spoken_by(
+                lexicon, resolve(asked.parameters, self._house.catalog, HTTP_DEFAULTS)
+            )
         except GatewayError as error:
             await send_problem(send, error.problem, request_id)
             return
-        cuts = await cut_all(asked.text, settings, lexicon)
+        cuts = await cut_all(asked.text, settings, replacer_of(settings, lexicon))
         body = msgspec.json.encode(Segments(told(cuts)))
         more = [("x-ignored-fields", ", ".join(asked.ignored))] if asked.ignored else []
         await send_json(send, 200, body, headers(request_id, "application/json", more))
 
 
-async def cut_all(text: str, settings: TextSettings, lexicon: Lexicon | None = None) -> list[Cut]:
+async def cut_all(text: str, settings: TextSettings, replacer: Replacer | None = None) -> list[Cut]:
     """The cuts of a text that is there as a whole, made in slices so that a long one does not hold up the loop."""
-    intake = Intake(settings, None if lexicon is None else Replacer(lexicon, settings.language))
+    intake = Intake(settings, replacer)
     cuts: list[Cut] = []
     for start in range(0, len(text), SLICE_CHARS):
         end = start + SLICE_CHARS

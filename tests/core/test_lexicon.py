@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import InvalidValue
-from gateway.core.lexicon import Lexicon, LexiconLimits, Rule, judged, merged, rules_for
+from gateway.core.lexicon import (
+    PHONEMES_CHARS_MAX,
+    Lexicon,
+    LexiconLimits,
+    Rule,
+    judged,
+    merged,
+    rules_for,
+)
+from tests.limits.borders import border
 
 LIMITS = LexiconLimits(rules_max=3, word_chars_max=20, alias_chars_max=20)
 
@@ -30,12 +39,27 @@ def test_rules_are_kept_with_their_blanks_as_one_and_their_language_in_lower_cas
         (Rule("en", "a", "..."), "alias"),
         (Rule("en", "a", "b\x01"), "alias"),
         (Rule("en", "a", "b" * 10_000), "alias"),
+        (Rule("en", "a"), "alias"),
+        *(
+            (Rule("en", "a", "b", phonemes), "phonemes")
+            for phonemes in ("", "a b", "[[a", "a]]", "é", "':", "a\n", "a\0")
+        ),
     ],
 )
 def test_what_no_text_matches_or_nobody_can_say_is_refused(rule: Rule, field: str) -> None:
     with pytest.raises(InvalidValue) as refused:
         judged([Rule("en", "x", "y"), rule], LIMITS)
     assert refused.value.problem.field == f"rules[1].{field}"
+
+
+@border("core.lexicon.PHONEMES_CHARS_MAX")
+def test_how_long_phonemes_are(more: int) -> None:
+    rule = Rule("en", "a", phonemes="a" * (PHONEMES_CHARS_MAX + more))
+    if more > 0:
+        with pytest.raises(InvalidValue):
+            judged([rule], LIMITS)
+    else:
+        assert judged([rule], LIMITS) == (rule,)
 
 
 def test_a_word_has_one_rule_in_each_language() -> None:

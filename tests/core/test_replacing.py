@@ -114,6 +114,18 @@ def test_words_are_marked_where_they_are_written() -> None:
         assert as_written(part, text, word) == written
 
 
+def test_phonemes_are_spoken_where_an_engine_takes_them() -> None:
+    rules = (Rule("en", "SQL", "sequel", "s'i:kw@l"), Rule("en", "PR", phonemes="p'i:A@"))
+    lexicon, text = Lexicon("lx", 1, rules), "[[PR]] my SQL, SQL."
+    (part,) = Replacer(lexicon, "en", phonemes=True).apply(text)
+    assert part.text == "[[[[p'i:A@]]]] my [[s'i:kw@l]], [[s'i:kw@l]]."
+    said = [part.text[start:end] for start, end in part.phonemes]
+    assert said == ["[[p'i:A@]]", "[[s'i:kw@l]]", "[[s'i:kw@l]]"]
+    assert as_written(part, text, "[[s'i:kw@l]]") == "SQL"
+    (part,) = Replacer(lexicon, "en").apply(text)
+    assert (part.text, part.phonemes) == ("[[PR]] my sequel, sequel.", ())
+
+
 @pytest.mark.parametrize(
     ("text", "after", "goes_on", "expected"),
     [

@@ -38,7 +38,23 @@ def test_graphemes_and_aliases_are_rules() -> None:
     )
 
 
-def test_the_preferred_alias_counts_else_the_first_and_phonemes_never() -> None:
+ESPEAK = "<phoneme alphabet='x-espeak-ng'>p'i:Ar</phoneme>"
+
+
+def test_phonemes_of_the_engine_are_read_beside_an_alias() -> None:
+    word, alias = "<grapheme>PR</grapheme>", "<alias>P R</alias>"
+    preferred = "<alias prefer='true'>pull request</alias>"
+    for said, expected in (
+        (ESPEAK, (None, "p'i:Ar")),
+        (ESPEAK + alias, ("P R", "p'i:Ar")),
+        (alias + ESPEAK, ("P R", None)),
+        (ESPEAK + preferred, ("pull request", None)),
+        ("<phoneme>piː ɑːr</phoneme>" + ESPEAK, (None, "p'i:Ar")),
+    ):
+        assert read_pls(lexeme(word + said)) == (Rule("en-US", "PR", *expected),)
+
+
+def test_the_preferred_alias_counts_else_the_first_and_other_phonemes_never() -> None:
     word = "<grapheme>a</grapheme><phoneme prefer='true'>eɪ</phoneme>"
     for aliases, chosen in (
         ("<alias>one</alias><alias>two</alias>", "one"),

@@ -48,3 +48,11 @@ WORDS = "word " * 20
 )
 def test_a_long_text_is_cut_where_it_breathes(text: str, first: str, pause: bool) -> None:
     assert split_calls(text, pause_after=False)[0] == (first, pause)
+
+
+def test_beside_phonemes_nothing_else_is_taken_for_some() -> None:
+    text = "[[k'at]] [[[d'Og]]] ] [["
+    assert neutralise(text) == text
+    plain = neutralise(text, [(10, 18)])
+    assert plain == "((k'at)) ([[d'Og]]) ) (("
+    assert len(plain) == len(text)

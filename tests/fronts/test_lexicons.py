@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import wave
+from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -18,7 +19,14 @@ from tests.accounts.test_access import bearer
 from tests.accounts.test_gate import make_key
 from tests.fronts.peers import http_client
 from tests.limits.borders import border
-from tests.support.server import Message, RunningServer, running_server, speech_socket, tone_config
+from tests.support.server import (
+    Message,
+    RunningServer,
+    espeak_config,
+    running_server,
+    speech_socket,
+    tone_config,
+)
 
 PATH = "/v1/speech/lexicons"
 SQL = {"language": "en", "word": "SQL", "alias": "sequel"}
@@ -202,6 +210,47 @@ async def test_a_context_keeps_what_it_read() -> None:
             assert (await socket.receive_until("ended"))["applied"] == 3
         versions = [message["settings"]["lexicon"] for message in socket.messages("started")]  # type: ignore[index]
         assert versions == [{"id": id, "version": version} for version in (1, 1, 2)]
+
+
+async def test_phonemes_are_spoken_by_espeak_and_refused_where_nobody_can() -> None:
+    phonemes = {"language": "en", "word": "SQL", "phonemes": "s'i:kw@l"}
+    async with running_server() as server, http_client(server) as client:
+        alone, beside = await made(client, phonemes), await made(client, {**SQL, **phonemes})
+        assert alone["rules"] == [phonemes]
+        for path in ("/v1/speech", "/v1/speech/segments"):
+            answer = await client.post(path, json={"text": "SQL.", "lexicon": alone["id"]})
+            assert code(answer) == (422, "unsupported")
+            assert answer.json()["error"]["field"] == "lexicon"
+        asked = {"text": "SQL.", "lexicon": beside["id"]}
+        (segment,) = (await client.post("/v1/speech/segments", json=asked)).json()["segments"]
+        assert segment["text"] == "sequel."
+        async with speech_socket(server) as socket:
+            await socket.send({"type": "configure", "lexicon": alone["id"]}, {"type": "ping"})
+            assert (await socket.receive_until("error"))["code"] == "unsupported"
+            await socket.receive_until("pong")
+    async with running_server(espeak_config()) as server, http_client(server) as client:
+        client.headers["accept"] = "application/x-ndjson"
+        lexicon = (await made(client, phonemes, {**phonemes, "word": "squeal"}))["id"]
+
+        async def said(text: str, **more: object) -> tuple[bytes, list[str]]:
+            asked = {"text": text, "timestamps": True, "format": {"codec": "pcm_s16le"}, **more}
+            answer = await client.post("/v1/speech", json=asked)
+            told = [msgspec.json.decode(line) for line in answer.text.splitlines()]
+            audio = b"".join(b64decode(each.get("data", "")) for each in told)
+            marks = [word for message in told for word in message.get("words", ())]
+            return audio, [text[word["text_start"] : word["text_end"]] for word in marks]
+
+        by_rule, words = await said("My SQL, now.", lexicon=lexicon)
+        assert words == ["My", "SQL,", "now."]
+        assert by_rule == (await said("My squeal, now.", lexicon=lexicon))[0]
+        assert by_rule != (await said("My SQL, now."))[0]
+        # What a caller writes is text, whether or not there are phonemes beside it.
+        written = await said("My [[s'i:kw@l]], now.", lexicon=lexicon)
+        assert written[0] == (await said("My [[s'i:kw@l]], now."))[0] != by_rule
+        squares, round_ones = "SQL [[d'Og]] [[[SQL]]].", "SQL ((d'Og)) (((SQL)))."
+        assert (await said(squares, lexicon=lexicon))[0] == (
+            await said(round_ones, lexicon=lexicon)
+        )[0]
 
 
 @border("lexicons_max")

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gateway.core.errors import NotAcceptable, TextMissing, TextTooLong, UnknownVoice
 from gateway.core.limits import Limits
-from gateway.core.params import Catalog, Defaults, FormatRequest, Parameters
+from gateway.core.params import Catalog, Defaults, FormatRequest, Parameters, Voice
 from gateway.core.resolve import resolve, without_unsupported
 from gateway.core.vocabulary import Codec, Route
 from gateway.dialects.accept import choose
@@ -226,9 +226,8 @@ def _parameters(asked: Body, catalog: Catalog, codec: Codec) -> Parameters:
     model = _given(asked.model)
     pitch = _given(asked.pitch)
     language = _given(asked.language)
-    if not language and (known := catalog.models.get(model or catalog.default_model)):
-        # What a voice speaks by itself is another language for some; the vendor's default is one for all.
-        language = known.voices[known.default_voice].language
+    if known := catalog.models.get(model or catalog.default_model):
+        language = _language(language, known.voices[known.default_voice])
     rate = _given(asked.sample_rate) if isinstance(asked, YourVoicStreamBody) else None
     return Parameters(
         model=model or UNSET,
@@ -238,6 +237,15 @@ def _parameters(asked: Body, catalog: Catalog, codec: Codec) -> Parameters:
         pitch=UNSET if pitch is None else pitch * SEMITONES_PER_STEP,
         format=FormatRequest(codec=codec, sample_rate=rate or SAMPLE_RATE),
     )
+
+
+def _language(asked: str | None, voice: Voice) -> str:
+    """The code that is meant. What another voice speaks by itself is another language; the vendor's default is one for all. A
+    language without a region is the first one of it."""
+    if not asked:
+        return voice.language
+    codes = (code for code in voice.languages if code.lower().startswith(f"{asked.lower()}-"))
+    return next(codes, asked)
 
 
 T = TypeVar("T")

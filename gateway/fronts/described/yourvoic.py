@@ -149,6 +149,15 @@ def described(catalog: Catalog, limits: Limits) -> Dialect:
 
 
 def _refinement(catalog: Catalog, limits: Limits) -> Callable[[Json], None]:
+    """Writes down which names and numbers there are."""
+    model = catalog.models[catalog.default_model]
+    known: dict[str, list[object]] = {
+        "voice": [voice.name for voice in model.voices.values()],
+        "model": [*catalog.models, None],
+        "language": [*model.voices[model.default_voice].languages, None],
+        "sample_rate": [*model.sample_rates, None],
+    }
+
     def refine(components: Json) -> None:
         for body, most in (
             (YourVoicGenerateBody, limits.whole_chars_max),
@@ -156,6 +165,9 @@ def _refinement(catalog: Catalog, limits: Limits) -> Callable[[Json], None]:
         ):
             text = property_of(components, body.__name__, "text")
             text.update(minLength=1, maxLength=min(TEXT_CHARS_MAX, most))
-            property_of(components, body.__name__, "model")["examples"] = list(catalog.models)
+            for field in known.keys() & set(body.__struct_fields__):
+                schema = property_of(components, body.__name__, field)
+                schema.clear()
+                schema["enum"] = known[field]
 
     return refine

@@ -1,14 +1,15 @@
-"""What holds for all tests: which loop runs them and how hard the properties try."""
+"""What holds for all tests: which loop runs them, how hard the properties try, and that no secret is told to anybody."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.support import canaries
 from tests.support.virtual_time import VirtualTimeLoop
 
 # A slow machine is no failure, so there is no deadline. A failure prints the line that replays it.
@@ -28,6 +29,21 @@ settings.register_profile(
     database=None,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+canaries.mark_secrets()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """A test that let a secret out has failed."""
+    try:
+        result = yield
+    except BaseException:
+        canaries.seen.clear()
+        raise
+    canaries.judge()
+    return result
 
 
 def pytest_asyncio_loop_factories(

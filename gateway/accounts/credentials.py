@@ -32,6 +32,10 @@ class Credential(NamedTuple):
     id: str
     secret: str
 
+    def __repr__(self) -> str:
+        """Without the secret, for whoever writes one down by mistake."""
+        return f"{self.kind}_{self.id}.…"
+
     @property
     def text(self) -> str:
         """What the caller shows."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import TracebackType
 
 import msgspec
 
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message"}
 
 
@@ -26,6 +30,29 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
         return msgspec.json.encode(fields, enc_hook=str).decode()
+
+    def formatException(self, ei: ExcInfo) -> str:
+        """Types and places. Not what exceptions say: that may be the very text that they could not cope with."""
+        error = ei[1]
+        return "" if error is None else "".join(_told(error, set())).rstrip()
+
+
+def _told(error: BaseException, told: set[int]) -> Iterator[str]:
+    """What led to it, where it was, and what it is; of a group, each of its members. None that was `told` already."""
+    if id(error) in told:
+        return
+    told.add(id(error))
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if earlier is not None:
+        yield from _told(earlier, told)
+    yield from traceback.format_tb(error.__traceback__)
+    kind = type(error)
+    # The system's words, and not the name of a file.
+    reason = f": {error.strerror}" if isinstance(error, OSError) else ""
+    yield f"{kind.__module__}.{kind.__qualname__}{reason}\n"
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _told(each, told)
 
 
 def configure_logging(level: str) -> None:

@@ -34,3 +34,10 @@ def test_what_is_made_can_be_read(kind: Kind) -> None:
 )
 def test_anything_else_cannot(text: str) -> None:
     assert read_credential(text) is None
+
+
+def test_it_is_not_written_down_by_mistake() -> None:
+    credential = new_credential(Kind.KEY)
+    for written in (repr(credential), str(credential), f"{credential}", repr([credential])):
+        assert credential.id in written
+        assert credential.secret not in written

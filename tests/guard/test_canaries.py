@@ -9,14 +9,15 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from itertools import product
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from gateway.accounts.credentials import Credential
@@ -24,6 +25,7 @@ from gateway.accounts.sqlite import open_sqlite
 from tests.accounts.test_gate import make_key
 from tests.fronts.peers import frame, raw_peer
 from tests.support.checkout import ROOT
+from tests.telemetry.test_tracing import collector
 
 CANARY = "canary5f1d"
 
@@ -156,3 +158,118 @@ async def test_no_log_error_or_metric_has_a_key(tmp_path: Path) -> None:
     assert key.id.encode() in logged
     for secret in (key.secret, key.secret[::-1], token):
         assert secret.encode() not in logged + told
+
+
+WORDS = {
+    *(
+        "text",
+        "input",
+        "inputs",
+        "transcript",
+        "voice",
+        "voice_name",
+        "speaker",
+        "model",
+        "language",
+    ),
+    *("target_language_code", "format", "lexicon", "dict_id", "name", "rules", "played_ms", CANARY),
+}
+"""Fields of all dialects, in which something may be said."""
+SOCKETS = ("/v1/speech", "/text-to-speech/ws")
+
+
+async def say_everywhere(port: int, key: Credential) -> bytes:
+    """Each path by each method that it has, with keys that are good, wrong and misplaced, and bodies that say the canary in
+    every field, in some, or are none. Gives all that was answered, but for what mints tokens."""
+    told = b""
+    wrong = key._replace(secret=key.secret[::-1]).text
+    heads: tuple[dict[str, str], ...] = (
+        {},
+        {
+            "authorization": f"Bearer {key.text}",
+            "idempotency-key": CANARY,
+            "accept": "text/event-stream",
+        },
+        {"x-api-key": key.text, "accept": "application/x-ndjson"},
+        {"api-subscription-key": key.text},
+        {"authorization": f"Bearer {wrong}", "x-api-key": key.text},
+        {"authorization": f"Token {key.text}", "referer": CANARY, "user-agent": CANARY},
+    )
+    bodies = (
+        msgspec.json.encode({"text": f"Say {CANARY}.", "api_key": key.text}),
+        msgspec.json.encode(dict.fromkeys(WORDS, CANARY) | {"api_key": wrong}),
+        msgspec.json.encode({word: [CANARY] for word in WORDS}),
+        f'{{"text": "{CANARY}'.encode(),
+    )
+    url = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as client:
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        for path, methods in paths.items():
+            where = re.sub(r"{[^}]*}", CANARY, path)
+            for method, head in product([*methods, "patch"], heads):
+                for body in bodies if method in {"post", "put"} else (None,):
+                    query = {} if body else {"language": CANARY, "api_key": wrong}
+                    answer = await client.request(
+                        method, where, content=body, headers=head, params=query
+                    )
+                    assert answer.status_code != 500, (path, answer.text)
+                    if not path.endswith("/tokens"):
+                        told += answer.content + repr(answer.headers).encode()
+        assert len(paths) > 15
+    return told
+
+
+async def say_over_sockets(port: int, key: Credential) -> None:
+    """What clients say over a WebSocket, in the words of each dialect, understood or not."""
+    head = {"authorization": f"Bearer {key.text}", "api-subscription-key": key.text}
+    messages = (
+        {"type": "configure", "voice": CANARY, CANARY: CANARY},
+        {"type": "config", "data": dict.fromkeys(WORDS, CANARY)},
+        {"type": "text", "text": f"Say {CANARY}.", "data": {"text": CANARY}},
+        {"type": "clear", "played_ms": CANARY, "id": CANARY},
+        {"type": "resume", "token": CANARY},
+        {"type": CANARY},
+        {"type": "ping"},
+    )
+    for path, one in product(SOCKETS, (*messages, messages)):
+        address = f"ws://127.0.0.1:{port}{path}?model={CANARY}"
+        for url in (address, address.partition("?")[0]):
+            with suppress(InvalidStatus, ConnectionClosed):
+                async with connect(url, additional_headers=head, proxy=None) as socket:
+                    for message in one if isinstance(one, tuple) else (one,):
+                        await socket.send(msgspec.json.encode(message).decode())
+                    await (await socket.ping())
+
+
+@pytest.mark.socket
+@pytest.mark.slow
+async def test_no_route_of_any_dialect_lets_them_out(tmp_path: Path) -> None:
+    """Neither into a log at any level, nor a metric, nor a span; and a key in no answer."""
+    store = await open_sqlite(tmp_path / "accounts.db")
+    key = await make_key(store)
+    await store.grant("acme", 10**9, CANARY, 1)
+    await store.aclose()
+    logged, traced = bytearray(), list[bytes]()
+    with collector(traced) as endpoint:
+        settings = {
+            "GATEWAY_ACCOUNTS__DATABASE": str(tmp_path / "accounts.db"),
+            "GATEWAY_ACCOUNTS__CHARGE": "true",
+            "GATEWAY_TRACING__ENDPOINT": endpoint,
+            "GATEWAY_LIMITS__ADDRESS_MISTAKES_PER_MINUTE": "0",
+            "GATEWAY_LIMITS__KEY_WATCH_MS": "50",
+        }
+        async with gateway("debug", logged, **settings) as port:
+            told = await say_everywhere(port, key)
+            await say_over_sockets(port, key)
+            url = f"http://127.0.0.1:{port}/metrics"
+            async with httpx.AsyncClient(trust_env=False) as client:
+                metrics = (await client.get(url)).content
+    spans = b"".join(traced)
+    assert b"speech_http" in logged
+    assert b"speech_websocket" in logged
+    assert b"speech.request_id" in spans
+    assert b"gateway_errors_total" in metrics
+    for secret in (key.secret, key.secret[::-1]):
+        assert secret.encode() not in bytes(logged) + told + metrics + spans
+    for place, what in (("log", bytes(logged)), ("metrics", metrics), ("spans", spans)):
+        assert CANARY.encode() not in what, place

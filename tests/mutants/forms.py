@@ -63,7 +63,7 @@ BUGS = (
     Planted(
         "subprotocol-by-our-taste",
         "of several subprotocols the first of ours is taken",
-        "gateway/dialects/native.py",
+        "gateway/dialects/native_websocket.py",
         "    for name in offered:\n",
         "    for name in sorted(offered):\n",
         MSGPACK_TESTS,

@@ -19,6 +19,7 @@ from gateway.core.limits import Limits
 from gateway.dialects.native import AUDIO_HEADER, DEFAULT_CONTEXT, Subprotocol
 from gateway.runtime.house import House
 from gateway.server import build_server, listen
+from tests.support import canaries
 
 Message = dict[str, object]
 
@@ -83,6 +84,7 @@ async def running_server(config: Config | None = None) -> AsyncIterator[RunningS
     server = build_server(config)
     application = server.config.app
     assert isinstance(application, Gateway)
+    server.config.app = canaries.watched(application)
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     port = listener.getsockname()[1]
@@ -92,6 +94,7 @@ async def running_server(config: Config | None = None) -> AsyncIterator[RunningS
         assert application.house is not None
         connections = server.server_state.connections
         yield RunningServer(port, application.house, application.routes, connections)
+        canaries.look("a metric", application.house.metrics.exposition())
     finally:
         server.should_exit = True
         await server.shutdown([listener])

@@ -36,6 +36,7 @@ from gateway.engines.tone import ToneEngine
 from gateway.fronts.counted import Counted
 from gateway.fronts.described.asyncapi import asyncapi
 from gateway.fronts.described.openapi import openapi
+from gateway.fronts.gistmag import gistmag
 from gateway.fronts.http import SpeechOverHttp
 from gateway.fronts.lexicons import LexiconsOverHttp
 from gateway.fronts.origins import Origins
@@ -69,7 +70,11 @@ from gateway.telemetry.loop_lag import watch_loop
 
 log = logging.getLogger("gateway.accounts")
 
-VENDORS: Mapping[str, Callable[..., Front]] = {"yourvoic": yourvoic, "sarvam": sarvam}
+VENDORS: Mapping[str, Callable[..., Front]] = {
+    "yourvoic": yourvoic,
+    "gistmag": gistmag,
+    "sarvam": sarvam,
+}
 """What speaks the dialects of vendors, by their names in the configuration."""
 
 if TYPE_CHECKING:

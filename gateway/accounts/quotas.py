@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 
 from gateway.accounts.caller import LOCAL, Caller
 from gateway.core.errors import RateLimited
@@ -20,6 +21,14 @@ ROUNDING_S = 1e-6
 """Nobody is sent away for so short."""
 REMEMBERED_MAX = 100_000
 """Keys or addresses of which it is remembered what they had. Beyond it the one that asked longest ago is forgotten."""
+
+
+class Standing(NamedTuple):
+    """What of a minute's worth is left now, and in how many seconds all of it will be."""
+
+    limit: int
+    left: int
+    whole_in_s: float
 
 
 class Rate:
@@ -48,6 +57,15 @@ class Rate:
             if len(self._paid_until) > REMEMBERED_MAX:
                 self._paid_until.popitem(last=False)
 
+    def standing(self, who: str, now: float, per_minute: int | None = None) -> Standing | None:
+        """How `who` stands; None = any number is free."""
+        interval_s = self._interval_s(per_minute)
+        if not interval_s:
+            return None
+        whole_in_s = max(0.0, self._paid_until.get(who, now) - now)
+        left = math.floor((MINUTE_S - whole_in_s + ROUNDING_S) / interval_s)
+        return Standing(round(MINUTE_S / interval_s), max(0, left), whole_in_s)
+
     def _interval_s(self, per_minute: int | None) -> float:
         most = self._per_minute if per_minute is None else per_minute
         return MINUTE_S / most if most else 0.0
@@ -66,9 +84,17 @@ class Quotas:
 
     def request(self, caller: Caller) -> None:
         """One more request or handshake of this key. Raises RateLimited, and then it is not counted."""
+        self._take(self._requests, caller, 1, "requests", self._requests_most(caller))
+
+    def requests(self, caller: Caller) -> Standing | None:
+        """How many more this key may make; None = any number."""
+        if caller is LOCAL:
+            return None
+        return self._requests.standing(caller.key, self._clock(), self._requests_most(caller))
+
+    def _requests_most(self, caller: Caller) -> int:
         own = caller.limits.requests_per_minute
-        most = self._limits.key_requests_per_minute if own is None else own
-        self._take(self._requests, caller, 1, "requests", most)
+        return self._limits.key_requests_per_minute if own is None else own
 
     def chars(self, caller: Caller, count: int) -> None:
         """So many more characters. Raises RateLimited, and then none of them is counted."""
@@ -105,5 +131,6 @@ class Quotas:
                 f"this key has had its {what} for now",
                 allowed=f"{most} {what} a minute",
                 retry_after_ms=math.ceil(wait_s * 1_000),
+                limit=most,
             )
         rate.take(caller.key, count, now, most)

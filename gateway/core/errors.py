@@ -36,6 +36,7 @@ GatewayError
 │   ├── MethodNotAllowed               method_not_allowed  405
 │   └── NotAcceptable                  not_acceptable      406  no form of the answer is one that `Accept` takes
 └── ServerError                        trying again may help when `retryable`
+    ├── NotOffered                     not_offered         501  a vendor has it, this gateway has not
     ├── Overloaded                     overloaded          503  admission refused; `retry_after_ms`
     ├── Draining                       draining            503  the server is going away
     ├── AccountsUnavailable            accounts_unavailable 503  the database of the accounts cannot be asked
@@ -318,6 +319,12 @@ class NotAcceptable(CallerError):
 
 class ServerError(GatewayError):
     """Not the caller's doing."""
+
+
+class NotOffered(ServerError):
+    """Another system of this protocol has it; this gateway has not."""
+
+    code, status = "not_offered", 501
 
 
 class Overloaded(ServerError):

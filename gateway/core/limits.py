@@ -26,13 +26,17 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chars_pending_max: Chars = 120_000
     """Unspoken characters that one context may hold; larger than `text_chars_max`, so that one-shot text always fits."""
     whole_chars_max: Chars = 10_000
-    """Characters in one HTTP request for a whole file, which is gathered in memory."""
+    """Characters in one HTTP request for a whole file, which is gathered before any of it is sent."""
     history_chars_max: Chars = 20_000
     """Spoken characters that a context remembers, so that a clear can tell what was heard."""
 
     # Audio
     audio_ahead_ms: Millis = 10_000
     """Audio that is made but not yet pulled, per context; beyond it no further segment is ordered."""
+    spool_bytes_max: Annotated[int, Meta(ge=1_024, le=16 * 1_073_741_824)] = 268_435_456
+    """Audio of one whole file while it is gathered; what is longer is refused."""
+    spools_bytes_max: Annotated[int, Meta(ge=1_024, le=1_024 * 1_073_741_824)] = 2_147_483_648
+    """That in temporary files, over all requests; who comes then is refused."""
     lookahead: Annotated[int, Meta(ge=1, le=8)] = 2
     """Segments of one context that may be in the making at once."""
 

@@ -161,7 +161,7 @@ class Segmentation(msgspec.Struct, frozen=True):
     `max_chars`: no piece is longer, ever. `schedule`: explicit minima for piece 1, 2, … n, the last one repeating.
     `release_chars`: whatever is pending leaves when this many characters are. `max_delay_ms`: text waits no longer for
     its boundary. `idle_ms`: a finished sentence waits no longer for the next character. Without `auto_flush` nothing
-    leaves before a flush or the cap.
+    leaves before a flush or the cap, and then as many whole sentences as fit; a longer one is cut at a clause or a blank.
     """
 
     preset: Preset = Preset.BALANCED
@@ -214,6 +214,8 @@ class Settings(TextSettings, frozen=True, kw_only=True):
     timestamps: bool
     delivery: Delivery = Delivery.NATIVE
     lead_ms: int | None
+    pause_ms: int = 0
+    """Silence between any two segments that are spoken, in place of the pause that the engine would make there."""
 
 
 class Defaults(msgspec.Struct, frozen=True):

@@ -247,10 +247,12 @@ class Segmenter:
         if first:
             shortest = self._params.first_chars_min
         reach = self._start + longest
-        held = [cut for cut in self._held if self._start + shortest <= cut.position <= reach]
-        for kinds in (_SENTENCES, (CutKind.SOFT, CutKind.CLAUSE)):
-            if cuts := [cut for cut in held if cut.kind in kinds]:
-                return cuts[-1]
+        # Where the cap is the only rule, a sentence that would fit stays whole, however short the piece before it is.
+        whole = 1 if not self._params.auto_flush else shortest
+        for kinds, least in ((_SENTENCES, whole), ((CutKind.SOFT, CutKind.CLAUSE), shortest)):
+            for cut in reversed(self._held):
+                if cut.kind in kinds and self._start + least <= cut.position <= reach:
+                    return cut
         text = self._scanner.slice(self._start, reach + 1)
         if self._is_speakable(reach):
             border = phrase_border(text, shortest, self._language)

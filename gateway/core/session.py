@@ -146,6 +146,8 @@ class _Segment:
     marks: deque[Mark] = field(default_factory=deque)
     """Words that nobody was told of yet, as ranges of `cut.source`."""
     marked_to: int = 0
+    silence: int = 0
+    """Samples of a pause in front of it."""
     spoken: Spoken | None = None
     """Set when the listener's part of it began."""
     complete: bool = False
@@ -227,6 +229,8 @@ class Session:
         self._bytes_unpulled = 0
         self._pulled = 0
         """Samples handed out since the context began, at the engine's rate."""
+        self._pause_due = False
+        """Whether something was spoken since the context began or was cleared."""
         self._playback = Playback()
         self._history = History(limits.history_chars_max)
         self._touched = now
@@ -325,7 +329,7 @@ class Session:
         cleared = self._heard(command, now, self._intake.clear())
         self._withdraw()
         self._ready.append(cleared)
-        self._in_utterance = False
+        self._in_utterance = self._pause_due = False
         self._history.reset(self._intake.chars_accepted)
         self._playback.reset()
 
@@ -486,7 +490,11 @@ class Session:
             segment=segment.id,
             text=cut.text,
             voice=segment.voice,
-            pause_after=cut.kind not in _NO_PAUSE_KINDS and cut.reason not in _NO_PAUSE_REASONS,
+            pause_after=(
+                not self.settings.pause_ms
+                and cut.kind not in _NO_PAUSE_KINDS
+                and cut.reason not in _NO_PAUSE_REASONS
+            ),
             chars=cut.end - cut.start,
             can_wait=may_wait,
             phonemes=cut.phonemes,
@@ -525,6 +533,8 @@ class Session:
 
     def _begin(self, segment: _Segment) -> Event:
         cut = segment.cut
+        if self._pause_due and segment.bytes_unpulled:
+            self._pause_before(segment)
         segment.spoken = Spoken(cut.source, cut.start, self._pulled)
         self._history.begin(segment.spoken)
         if self._applied is not None:
@@ -543,6 +553,15 @@ class Session:
             applied=cut.applied,
         )
 
+    def _pause_before(self, segment: _Segment) -> None:
+        """Let a segment that has something to say begin with the pause that there is between two of them."""
+        segment.silence = self.settings.pause_ms * self.settings.engine_rate // 1_000
+        if segment.silence:
+            size = segment.silence * SAMPLE_BYTES
+            segment.chunks.appendleft(bytes(size))
+            segment.bytes_unpulled += size
+            self._bytes_unpulled += size
+
     def _audio(self, segment: _Segment, now: float) -> Event:
         """The next frame of a segment, or first the words that begin in it."""
         assert segment.spoken is not None
@@ -557,6 +576,7 @@ class Session:
         segment.samples_pulled += samples
         start = self._position()
         self._pulled += samples
+        self._pause_due = True
         self._playback.handed_out(samples / rate, now)
         self._sequence += 1
         return Audio(
@@ -572,8 +592,9 @@ class Session:
         assert segment.spoken is not None
         origin = segment.spoken.sample_start
         words: list[Word] = []
-        while segment.marks and segment.marks[0].sample < before:
-            mark = segment.marks.popleft()
+        while segment.marks and segment.marks[0].sample + segment.silence < before:
+            made = segment.marks.popleft()
+            mark = Mark(made.sample + segment.silence, made.start, made.end)
             segment.spoken.marks.append(mark)
             start = segment.cut.start
             words.append(

@@ -36,7 +36,7 @@ class Agreed(msgspec.Struct, frozen=True):
     names `sample_start` has had the audio before it. `lexicon` is the id of the one to speak by. With a `form`
     the audio comes among events. `ignored` is what the
     request asked for and will not get, by the names of its fields; `adjusted` is what it gets in the place of other things, as
-    `name=value`."""
+    `name=value`. With `loudness_lufs` a whole file is made that loud (LUFS, ITU-R BS.1770)."""
 
     text: str
     settings: Settings
@@ -46,6 +46,16 @@ class Agreed(msgspec.Struct, frozen=True):
     form: LineForm | None = None
     ignored: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
+    loudness_lufs: float | None = None
+
+
+class RequestRate(msgspec.Struct, frozen=True):
+    """How many requests a key may make at once when it has made none lately, how many it may make now, and in how many seconds it
+    may make all of them again."""
+
+    limit: int
+    left: int
+    whole_in_s: float
 
 
 class Answering(msgspec.Struct, frozen=True):
@@ -53,7 +63,8 @@ class Answering(msgspec.Struct, frozen=True):
     among; `processing_ms` is how long it took until now; `at_s` is the time since 1970.
 
     `credits` is what it costs: exactly for a whole file, else what it costs when all of it is made. `credits_left` is what the
-    account has then. Both are None where nothing is charged, or the route does not ask for them."""
+    account has then. Both are None where nothing is charged, or the route does not ask for them. `rate` is None where requests
+    are not limited."""
 
     request_id: str
     media_type: str
@@ -63,6 +74,7 @@ class Answering(msgspec.Struct, frozen=True):
     replay_of: str | None = None
     credits: float | None = None
     credits_left: float | None = None
+    rate: RequestRate | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True):

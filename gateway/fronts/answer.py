@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
@@ -13,15 +12,18 @@ from starlette.types import Message, Send
 
 from gateway.accounts.clock import now_ms
 from gateway.accounts.ledger import Meter
+from gateway.audio.farm import EncodeFarm
 from gateway.audio.registry import media_type
 from gateway.core.errors import Problem
 from gateway.core.events import Audio, Closed, Event, SegmentFailed, Timings, Warned
 from gateway.core.playback import Playback
 from gateway.core.vocabulary import Progress
-from gateway.dialects.http import Agreed, Answering, Exchange, Wrapping
+from gateway.dialects.http import Agreed, Answering, Exchange, RequestRate, Wrapping
 from gateway.fronts.event_body import EventBody
 from gateway.fronts.reply import Headers, error_details, said_headers, send_json
+from gateway.runtime.mastering import master
 from gateway.runtime.replays import Claim
+from gateway.runtime.spool import SpoolRoom
 from gateway.telemetry.receipt import Receipt
 
 GOODBYE_MS_MAX = 1_000
@@ -44,7 +46,7 @@ class Bill(NamedTuple):
 class Answer:
     """What one request is sent: nothing until the first audio, then a body that ends only when all is well."""
 
-    def __init__(self, send: Send, request_id: str, exchange: Exchange) -> None:
+    def __init__(self, send: Send, request_id: str, exchange: Exchange, room: SpoolRoom) -> None:
         self.request_id = request_id
         self.status = 0
         self.samples = 0
@@ -56,6 +58,8 @@ class Answer:
         """Whose it is, once that is known."""
         self.meter: Meter | None = None
         """What it costs; None = nothing."""
+        self.rate: RequestRate | None = None
+        """How many more requests there may be; None = any number."""
         self.bill: Bill | None = None
         """What is told of its price; None = nothing."""
         self.claim: Claim | None = None
@@ -72,8 +76,8 @@ class Answer:
         self._warnings: list[str] = []
         self.playback = Playback()
         """The listener to a whole file, once it is sent."""
-        self._parts: deque[tuple[bytes, float]] = deque()
-        """What is kept until the end, and the seconds that it plays."""
+        self._kept = room.new()
+        """What is sent when all of it is there."""
         self._sample_rate = 0
         self._events: EventBody | None = None
         self._complete = False
@@ -126,14 +130,11 @@ class Answer:
 
     async def _keep(self, event: Audio) -> None:
         """A part of a whole file, which may be all of it."""
-        seconds = event.sample_count / self._sample_rate
         if self._wrapping is None:
-            self._parts.append((event.data, seconds))
+            await self._kept.append(event.data)
             return
-        size = len(event.data)
-        for start in range(0, size, WRAPPED_BYTES):
-            piece = event.data[start : start + WRAPPED_BYTES]
-            self._parts.append((self._wrapping.take(piece), seconds * len(piece) / size))
+        for start in range(0, len(event.data), WRAPPED_BYTES):
+            await self._kept.append(self._wrapping.take(event.data[start : start + WRAPPED_BYTES]))
             await asyncio.sleep(0)
 
     async def keep_alive(self) -> None:
@@ -146,27 +147,45 @@ class Answer:
         if self._events is not None and self.begun:
             await self._end(self._events.take(event, self._clock()))
 
+    async def master(self, room: SpoolRoom, farm: EncodeFarm, owner: str) -> None:
+        """Make what was gathered as PCM into the file that was asked for, if that is another one. Raises what `master` raises."""
+        agreed = self._agreed
+        if agreed is None or agreed.loudness_lufs is None:
+            return
+        pcm = self._kept
+        try:
+            self._kept = await master(
+                pcm, agreed.settings.format, agreed.loudness_lufs, room=room, farm=farm, owner=owner
+            )
+        finally:
+            pcm.close()
+
     async def finish(self, event: Closed, bound: Bound) -> None:
-        """All is well: send what is left, each part of it through `bound`, and end the body.
+        """All is well: send what is left, each part of it through `bound`, and end the body. Raises what a spool raises.
 
         The end is a part of its own, because a send waits until what was sent before it has left: from then on nobody
         knows that this listener may still have to play.
         """
         if self._events is not None:
-            self._parts.append((self._events.take(event, self._clock()), 0.0))
+            await self._kept.append(self._events.take(event, self._clock()))
         if self._wrapping is not None:
-            self._parts.append((self._wrapping.end(), 0.0))
+            await self._kept.append(self._wrapping.end())
         if not self.begun:
             # Nothing was streamed: a whole file, or an empty one, whose length is known.
-            size = sum(len(part) for part, _ in self._parts)
-            await bound(self._begin([(b"content-length", str(size).encode())]))
-        while self._parts:
-            part, seconds = self._parts.popleft()
-            self.playback.handed_out(seconds, self._clock())
-            await bound(self._stream(part))
+            size = str(self._kept.size).encode()
+            await bound(self._begin([(b"content-length", size)]))
+        seconds_per_byte = self.samples / self._sample_rate / max(1, self._kept.size)
+        async for block in self._kept.blocks():
+            if self._events is None:
+                self.playback.handed_out(len(block) * seconds_per_byte, self._clock())
+            await bound(self._stream(block))
             await asyncio.sleep(0)
         await bound(self._end(b""))
         self.ending = "complete"
+
+    def close(self) -> None:
+        """Nothing more is sent."""
+        self._kept.close()
 
     async def refuse(self, problem: Problem) -> None:
         """Answer with an error; after the first byte it is an event, or else the body is left unended."""
@@ -209,6 +228,7 @@ class Answer:
             replay_of=None if self.claim is None else self.claim.replay_of,
             credits=cost,
             credits_left=left,
+            rate=self.rate,
         )
         said = self._exchange.describe(self._agreed, answering)
         start: Message = {

@@ -32,7 +32,7 @@ from gateway.core.lexicon import Lexicon
 from gateway.core.params import HTTP_DEFAULTS, Catalog
 from gateway.core.resolve import spoken_by
 from gateway.core.vocabulary import CloseReason
-from gateway.dialects.http import Agreed, Exchange, HttpRequest
+from gateway.dialects.http import Agreed, Exchange, HttpRequest, RequestRate
 from gateway.dialects.native import DEFAULT_CONTEXT
 from gateway.dialects.native_http import NativeExchange
 from gateway.fronts.answer import Answer, Bill
@@ -78,7 +78,7 @@ class SpeechOverHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request_id = new_request_id()
-        answer = Answer(send, request_id, self._exchange)
+        answer = Answer(send, request_id, self._exchange, self._house.spools)
         metrics = self._house.metrics
         begun = time.monotonic()
         chars, key = 0, None
@@ -93,6 +93,8 @@ class SpeechOverHttp:
                 if caller is None:
                     caller = await self._admit(scope, request)
                 key = answer.principal = caller.key
+                if (standing := self._house.quotas.requests(caller)) is not None:
+                    answer.rate = RequestRate(*standing)
                 agreed = self._exchange.understand(request, self._catalog, self._house.limits)
                 chars = len(agreed.text)
                 lexicon = await self._house.lexicon(caller, agreed.lexicon)
@@ -176,6 +178,7 @@ class SpeechOverHttp:
 
     def _settle(self, answer: Answer) -> None:
         """Nothing more is done for this request."""
+        answer.close()
         if answer.claim is not None:
             if answer.meter is not None:
                 known = answer.claim.known
@@ -214,6 +217,7 @@ class SpeechOverHttp:
                     route=ROUTE,
                     file=True,
                     whole=agreed.whole,
+                    raw=agreed.loudness_lufs is not None,
                     owner=owner,
                     meter=answer.meter,
                     name=DEFAULT_CONTEXT,
@@ -229,7 +233,7 @@ class SpeechOverHttp:
                 )
                 gone = tasks.create_task(_disconnected(receive))
                 fed = tasks.create_task(_feed(speaker, agreed.text))
-                told = tasks.create_task(self._tell(speaker, wake, stall, answer, agreed))
+                told = tasks.create_task(self._tell(speaker, wake, stall, answer, agreed, owner))
                 ends: set[asyncio.Future[Any]] = {gone, told}
                 if answer.claim is not None:
                     ends.add(answer.claim.unwanted)
@@ -259,7 +263,13 @@ class SpeechOverHttp:
             house.close_context(caller)
 
     async def _tell(
-        self, speaker: Speaker, wake: Wake, stall: Stall, answer: Answer, agreed: Agreed
+        self,
+        speaker: Speaker,
+        wake: Wake,
+        stall: Stall,
+        answer: Answer,
+        agreed: Agreed,
+        owner: str,
     ) -> Problem | None:
         """Pull events and send their audio. Gives the problem that ended it too early, if one did."""
         while True:
@@ -281,6 +291,7 @@ class SpeechOverHttp:
                             return event.problem
                         case Closed():
                             if event.reason is CloseReason.FINISHED:
+                                await answer.master(self._house.spools, self._house.farm, owner)
                                 await answer.finish(event, stall.bound)
                             return None
                         case _:
@@ -288,6 +299,9 @@ class SpeechOverHttp:
             except TimeoutError:
                 answer.ending = "send_stalled"
                 return None
+            except GatewayError as error:
+                self._house.metrics.refused(ROUTE, error.problem)
+                return error.problem
             if events:
                 # A send that is taken at once does not suspend; others must get their turn all the same.
                 await asyncio.sleep(0)

@@ -32,6 +32,7 @@ from gateway.runtime.outlet import Outlet
 from gateway.runtime.receipts import Receipts
 from gateway.runtime.replays import Replays
 from gateway.runtime.speaker import Speaker
+from gateway.runtime.spool import SpoolRoom
 from gateway.runtime.turns import Turns
 from gateway.telemetry.metrics import Metrics, Vitals
 from gateway.telemetry.receipt import Receipt
@@ -77,6 +78,7 @@ class House:
     lobby: Lobby = field(init=False)
     replays: Replays = field(init=False)
     receipts: Receipts = field(init=False)
+    spools: SpoolRoom = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lexicons", self.store or LexiconsInMemory())
@@ -86,6 +88,7 @@ class House:
         object.__setattr__(self, "lobby", Lobby(self.limits))
         object.__setattr__(self, "replays", Replays(self.limits))
         object.__setattr__(self, "receipts", Receipts(self.limits))
+        object.__setattr__(self, "spools", SpoolRoom(self.limits))
         self.metrics.watch(self.vitals)
 
     def vitals(self) -> Vitals:
@@ -144,6 +147,7 @@ class House:
         id: str | None = None,
         file: bool = False,
         whole: bool = False,
+        raw: bool = False,
         owner: str = "",
         meter: Meter | None = None,
         name: str = "",
@@ -151,7 +155,8 @@ class House:
         lexicon: Lexicon | None = None,
     ) -> Speaker:
         """A context in motion with these settings. `file`: its audio must be a valid file even without samples;
-        `whole`: its sizes will be exact, because nothing is sent before all is there; `owner`: whom its work is counted
+        `whole`: its sizes will be exact, because nothing is sent before all is there; `raw`: it comes as PCM, to be made into
+        what was asked for when all is there; `owner`: whom its work is counted
         to, so that nobody takes more than a fair part; `meter`: what it costs; `name`: what its receipt calls it;
         `sample_start`: its listener has what is before it; `lexicon`: the one that the settings name."""
         now = asyncio.get_running_loop().time()
@@ -160,6 +165,7 @@ class House:
             settings,
             self.farm,
             whole=whole,
+            raw=raw,
             container_always=file,
             framed=not file,
             owner=owner,

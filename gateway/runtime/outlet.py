@@ -37,7 +37,7 @@ class Outlet:
     `container_always`: a context without any audio still gets its (empty) container, as a file must be valid. `framed`:
     a telephone's codec leaves in the frames of TELEPHONY_FRAME_MS that telephony counts in, the last one before a flush,
     clear or end being what is left. `owner` is whose share of the encoders this is. `sample_start`: what is before it the
-    listener has, and the encoder begins there.
+    listener has, and the encoder begins there. `raw`: PCM leaves, at the rate of the format, which it is made into afterwards.
     """
 
     def __init__(
@@ -50,7 +50,9 @@ class Outlet:
         framed: bool = False,
         owner: str = "",
         sample_start: int = 0,
+        raw: bool = False,
     ) -> None:
+        self._raw = raw
         self._settings = settings
         self._farm = farm
         self.is_whole = whole
@@ -97,7 +99,8 @@ class Outlet:
 
     @property
     def _format(self) -> Format:
-        return self._settings.format
+        format = self._settings.format
+        return Format(Codec.PCM_S16LE, format.sample_rate) if self._raw else format
 
     def _stage(self) -> tuple[Resampler, Encoder]:
         if self._resampler is None:

@@ -99,6 +99,22 @@ def test_without_auto_flush_only_the_cap_cuts() -> None:
     assert subject.deadline(None) is None
 
 
+def test_then_a_sentence_that_fits_is_never_cut() -> None:
+    """However short the piece before it is; only what is longer than the cap is cut at its clauses, then at blanks."""
+    short = "No. "
+    fits = "It goes on and on without any mark until the very end of it all. "
+    clauses = "Here is a clause which is long, and here is another one of about the same size. "
+    blanks = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen."
+    subject = segmenter(auto_flush=False, max_chars=66)
+    pieces = subject.push(short + fits + clauses + blanks, 0.0) + subject.flush()
+    assert texts(pieces)[:3] == ["No.", f" {fits.strip()}", " Here is a clause which is long,"]
+    assert "".join(texts(pieces)) == short + fits + clauses + blanks
+    kinds = [piece.kind for piece in pieces]
+    assert kinds[:3] == [CutKind.SENTENCE, CutKind.SENTENCE, CutKind.CLAUSE]
+    assert CutKind.WORD in kinds[3:]
+    assert CutKind.GRAPHEME not in kinds
+
+
 # What nobody can speak.
 
 

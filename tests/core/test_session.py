@@ -674,6 +674,51 @@ class TestProgressiveDelivery:
         assert len(audio_of(told)) == 2 * SAMPLES_PER_CHAR * new.chars_accepted
 
 
+class TestPauses:
+    PAUSE = 300 * RATE // 1_000
+
+    def test_silence_stands_between_two_segments_to_the_sample(self) -> None:
+        new = session(segmentation=RELEASE, pause_ms=300)
+        for text in ("First one. ", "... ", "Second."):
+            new.submit(PushText(text), 0.0)
+        new.submit(EndInput(), 0.0)
+        told = run(new)
+        first, second = (len(text) * SAMPLES_PER_CHAR for text in ("First one. ", "Second."))
+        assert audio_of(told) == pcm(0, first) + bytes(2 * self.PAUSE) + pcm(2, second)
+        starts = [event.sample_start for event in told if isinstance(event, SegmentStarted)]
+        assert starts == [0, first, first], "the pause is the beginning of what follows"
+        words = [word.sample for event in told if isinstance(event, Words) for word in event.words]
+        assert words == [0, 6 * SAMPLES_PER_CHAR, first + self.PAUSE], "its words are behind it"
+        assert told[-1] == Closed(CloseReason.FINISHED, first + self.PAUSE + second, 22)
+
+    def test_it_is_there_instead_of_the_engines_own(self) -> None:
+        for pause_ms, made_by_engine in ((0, True), (1, False)):
+            new = session(pause_ms=pause_ms)
+            new.submit(PushText("This is the first one. This is the second."), 0.0)
+            new.submit(EndInput(), 0.0)
+            placed = [order for order in orders(new) if isinstance(order, Synthesize)]
+            assert placed[0].pause_after is made_by_engine
+
+    def test_what_was_heard_is_told_behind_it(self) -> None:
+        new = session(segmentation=RELEASE, pause_ms=300)
+        new.submit(PushText("One two. "), 0.0)
+        new.submit(PushText("Three four."), 0.0)
+        run(new)
+        first = 9 * SAMPLES_PER_CHAR
+        up_to_four = first + self.PAUSE + 6 * SAMPLES_PER_CHAR
+        new.submit(Clear("c", played_ms=up_to_four * 1_000 / RATE), 0.0)
+        told = next(event for event in run(new) if isinstance(event, Cleared))
+        assert told.spoken == "One two. Three"
+
+    def test_after_a_clear_there_is_nothing_to_pause_after(self) -> None:
+        new = session(segmentation=RELEASE, pause_ms=300)
+        new.submit(PushText("One. "), 0.0)
+        run(new)
+        new.submit(Clear("c"), 0.0)
+        new.submit(PushText("Two."), 0.0)
+        assert audio_of(run(new)) == pcm(1, 4 * SAMPLES_PER_CHAR)
+
+
 def test_every_setting_that_is_not_fixed_may_change() -> None:
     """A guard for new fields: each is either fixed or may change in mid-text."""
     fixed = {"format", "model", "engine", "engine_rate", "phonemes"}
@@ -690,6 +735,7 @@ def test_every_setting_that_is_not_fixed_may_change() -> None:
         "timestamps",
         "delivery",
         "lead_ms",
+        "pause_ms",
     }
     assert set(settings().__struct_fields__) == fixed | free
     changes = {"voice": "v", "language": "de", "speed": 2.0, "pitch": 1.0, "volume": 0.5}

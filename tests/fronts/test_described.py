@@ -122,6 +122,9 @@ class TestOpenApi:
             if any(each["in"] == "query" for each in parameters(operation)):
                 asked["params"] = {"dict_id": await dictionary(keyed)}
             answer = await keyed.request(method, url, **asked)
+            if "200" not in cast(Message, operation["responses"]):
+                assert answer.status_code == 501, url
+                continue
             assert answer.status_code == 200, url
             described = at(operation, "responses", "200")
             type_ = answer.headers["content-type"].partition(";")[0]

@@ -22,13 +22,19 @@ CONFIG = """
 [checks]
 negative_data_rejection.expected-statuses = ["400", "404", "405", "406", "413", "422"]
 positive_data_acceptance.expected-statuses = ["2xx", "404", "406", "409", "422"]
+
 [[operations]]
 include-path-regex = "^/text-to-speech"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409", "422"]
+
+[[operations]]
+include-path-regex = "/voice-clone$"
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "501"]
+checks.positive_data_acceptance.expected-statuses = ["501"]
 """
 """All checks are on. One would not take 413 for a refusal of too long a text. The other would not take 406, 409 and 422, but
 no schema knows which voices a model has, which rates a codec, which thresholds contradict each other, and which
-Idempotency-Key has come before. Sarvam says 400 to some of these."""
+Idempotency-Key has come before. Sarvam says 400 to some of these. What is not offered says so by 501."""
 SPOKEN_MIN = 20
 """So many of the requests must have been spoken: a fuzzer that is always refused finds nothing."""
 

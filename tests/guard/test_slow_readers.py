@@ -32,6 +32,12 @@ FORMAT = {"codec": "pcm_s16le", "sample_rate": 8_000}
 WAYS = ["stream", "file", "websocket"]
 
 
+@pytest.fixture(autouse=True)
+def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The virtual clock does not wait for the threads that write them."""
+    monkeypatch.setattr("gateway.runtime.spool.MEMORY_BYTES_MAX", 2**30)
+
+
 def now() -> float:
     return asyncio.get_running_loop().time()
 

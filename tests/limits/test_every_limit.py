@@ -97,6 +97,11 @@ NO_BOUNDS = (
         "engines.espeak.PITCH_*",
         "engines.espeak.SAMPLE_RATE",
     ),
+    # What is measured and moved a block at a time.
+    *("audio.loudness.*", "runtime.mastering.BLOCK_S", "runtime.spool.BLOCK_BYTES"),
+    # What a vendor's files are.
+    *("dialects.gistmag.speech.BATCH_*", "dialects.gistmag.speech.STREAM_*"),
+    "dialects.gistmag.speech.GAIN_*",
     # Measuring, estimating, and what is advised and paid.
     *(
         "telemetry.*",

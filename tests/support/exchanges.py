@@ -68,10 +68,11 @@ _CHANGING = (
     re.compile(r"(_)[0-9]{13}\b"),
     re.compile(r'("timestamp":)[0-9.]+'),
     re.compile(r"(x-processing-time-ms: )[0-9]+"),
+    re.compile(r"(x-ratelimit-reset: )[0-9]+"),
     # As long as the times in the body are written.
     re.compile(r"(content-length: )[0-9]+"),
 )
-_SHOWN = (r"req_…\1", *[r"\1…"] * 5)
+_SHOWN = (r"req_…\1", *[r"\1…"] * 6)
 _BASE64 = re.compile(r'("audios":\[")([0-9A-Za-z+/=]*)')
 
 

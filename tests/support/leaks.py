@@ -36,7 +36,8 @@ def held(house: House) -> Held:
     """What this process and its children hold now."""
     return Held(
         tasks=len(asyncio.all_tasks()),
-        threads=threading.active_count(),
+        # Those that asyncio begins for what blocks are a few, and stay.
+        threads=sum(not each.name.startswith("asyncio_") for each in threading.enumerate()),
         files=len(os.listdir("/proc/self/fd")),
         processes=len(descendants()),
         connections=house.admission.connections,

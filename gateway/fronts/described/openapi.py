@@ -324,7 +324,10 @@ def _operation(operation: Operation, dialect: Dialect) -> Json:
     described: Json = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "responses": {"200": done, **_refusals((*_ANY_REQUEST, *operation.refuses), dialect)},
+        "responses": {
+            **({"200": done} if operation.gives else {}),
+            **_refusals((*_ANY_REQUEST, *operation.refuses), dialect),
+        },
     }
     if operation.asks:
         described["parameters"] = [

@@ -33,8 +33,8 @@ IDEMPOTENCY_KEY: Json = {
 
 class Operation(msgspec.Struct, frozen=True):
     """What one path does by one method. `gives`: media types with what is in them, a struct, a schema or None for any
-    bytes. `headers` of a success beside those of every answer; `asks` has parameters by where they are and their names.
-    `examples` are bodies that it takes, `also_takes` has the schemas of those of other media types.
+    bytes; without any it never succeeds. `headers` of a success beside those of every answer; `asks` has parameters by where
+    they are and their names. `examples` are bodies that it takes, `also_takes` has the schemas of those of other media types.
     """
 
     method: str

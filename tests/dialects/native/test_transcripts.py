@@ -67,6 +67,7 @@ NOT_IN_A_DIALOGUE = {
     "origin_forbidden": "an answer to web pages",
     "metrics_forbidden": "an answer to addresses",
     "method_not_allowed": "an answer to methods",
+    "not_offered": "an answer to paths of vendors",
     "not_acceptable": "an answer to headers",
     "request_timeout": "an answer to requests that do not come",
     "url_too_long": "an answer to URLs",

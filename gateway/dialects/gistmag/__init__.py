@@ -1,0 +1,1 @@
+"""GistMag's protocol."""

@@ -133,7 +133,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # Lexicons
     lexicons_max: Annotated[int, Meta(ge=0, le=10_000)] = 100
     """Lexicons of one account."""
-    lexicon_rules_max: Annotated[int, Meta(ge=1, le=1_000)] = 500
+    lexicon_rules_max: Annotated[int, Meta(ge=1, le=500)] = 500
     """Rules of one of them."""
     lexicon_word_chars_max: Annotated[int, Meta(ge=1, le=200)] = 100
     """Characters of the word that a rule replaces,"""

@@ -43,7 +43,8 @@ class TextRange(msgspec.Struct, frozen=True, gc=False):
 
 class ContextReceipt(msgspec.Struct, frozen=True, gc=False):
     """What one context did. `samples_made` came from an engine, `samples_sent` went to the socket, both at the rate of
-    `format`; `chars_made` and `chars_spoken` are how much text that is. `spoken` and `unspoken` are the text from
+    `format`; `chars_made` and `chars_spoken` are how much text that is. `applied` is how often rules of a lexicon were, in
+    the segments that began. `spoken` and `unspoken` are the text from
     `text_from` to `chars`; what was before that is forgotten. `credits` is what it cost; None = nobody counts."""
 
     context: str
@@ -59,6 +60,7 @@ class ContextReceipt(msgspec.Struct, frozen=True, gc=False):
     text_from: int
     spoken: tuple[TextRange, ...]
     unspoken: tuple[TextRange, ...]
+    applied: int
     error: Problem | None = None
     timings: Timings | None = None
     credits: float | None = None
@@ -81,7 +83,7 @@ class Receipt:
         self._whole = whole
         self._spent = spent
         self._state = Progress.RUNNING
-        self._chars = self._samples_made = self._samples_sent = self._text_from = 0
+        self._applied = self._chars = self._samples_made = self._samples_sent = self._text_from = 0
         self._chars_made = self._chars_forgotten = 0
         self._spoken: deque[TextRange] = deque()
         self._segment: TextRange | None = None
@@ -107,6 +109,7 @@ class Receipt:
                 case SessionStarted():
                     self._settings = event.settings
                 case SegmentStarted():
+                    self._applied += event.applied
                     self._segment = TextRange(event.text_start, event.text_end)
                 case Audio():
                     self._samples_sent = event.sample_start + event.sample_count
@@ -151,6 +154,7 @@ class Receipt:
             text_from=self._text_from,
             spoken=spoken,
             unspoken=tuple(_gaps(spoken, self._text_from, self._chars)),
+            applied=self._applied,
             error=self._error,
             timings=self._timings,
             credits=None if self._spent is None else self._spent() / 1_000,

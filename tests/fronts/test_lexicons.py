@@ -175,6 +175,8 @@ async def test_it_is_spoken_alike_over_both_protocols_and_as_if_it_were_written(
             "/v1/speech", json={"text": written, **form, "stream": False}
         )
         assert by_rule.content == as_written.content
+        path = f"/v1/speech/requests/{by_rule.headers['x-request-id']}"
+        assert (await client.get(path)).json()["contexts"][0]["applied"] == 1
         async with speech_socket(server) as socket:
             await socket.send(
                 {"type": "configure", "lexicon": id, "lead_ms": None},

@@ -106,7 +106,7 @@ class Comeback:
             and verdict in {Verdict.PEER_GONE, Verdict.SEND_STALLED}
             and not wire.said_goodbye()
             and not self._house.admission.drain.has_begun
-            and any(not record.ring.is_empty for record in self._contexts.records())
+            and any(record.ring.has_told for record in self._contexts.records())
         )
 
     async def _wait(self) -> None:
@@ -137,7 +137,7 @@ class Comeback:
                 field="audio",
                 allowed=self._words.kind,
             )
-        records = self._contexts.records()
+        records = self._wanted(resume)
         for record in records:
             record.ring.judge(resume.positions.get(record.name, Position()))
         for record in records:
@@ -164,7 +164,7 @@ class Comeback:
         """Say that it goes on, and tell again what was missed."""
         contexts: list[ResumedContext] = []
         missed: list[Told] = []
-        for record in self._contexts.records():
+        for record in self._wanted(resume):
             position = resume.positions.get(record.name, Position())
             missed += self._missed(record, position)
             contexts.append(
@@ -182,6 +182,17 @@ class Comeback:
         hello = self._words.encode_resumed(self._session, token, contexts, resume.id)
         self._outbox.retell(Told("", frame, 0, None) for frame in hello)
         self._outbox.retell(missed)
+
+    def _wanted(self, resume: Resume) -> list[Record]:
+        """The contexts that are told of: not those that have ended, as their client is known to have heard to the end, and
+        that it does not name."""
+        return [
+            record
+            for record in self._contexts.records()
+            if record.name in resume.positions
+            or record.name in self._contexts.open
+            or not record.ring.is_forgotten
+        ]
 
     def _missed(self, record: Record, position: Position) -> list[Told]:
         is_pcm = record.session.settings.format.codec is Codec.PCM_S16LE

@@ -231,6 +231,19 @@ class Contexts:
         """True while anything that leaves without a further message has not been told yet."""
         return any(c.speaker.session.has_speech_to_come for c in self.open.values())
 
+    def pinged(self, *, is_sent: bool) -> None:
+        """The client is asked whether it is there; `is_sent`: behind all that it was told. What it has not played yet it may
+        still want once more."""
+        played_by = self.played_by()
+        is_played = played_by is None or played_by <= self._clock()
+        for record in self.records():
+            record.ring.mark(is_sent=is_sent and is_played)
+
+    def answered(self) -> None:
+        """It is, and needs nothing again of what it was told before."""
+        for record in self.records():
+            record.ring.forget_marked()
+
     def played_by(self) -> float | None:
         """When the last listener will have played what was sent, in contexts that have ended since, too."""
         open_ones = (context.speaker.session.played_by for context in self.open.values())

@@ -65,6 +65,8 @@ class Mux:
         """Set when the wire is not to be used any longer."""
         self._is_hearing = False
         self._is_sending = False
+        self._is_quiet = False
+        """Everything that was told has been sent."""
         self._caller = caller
         self.dismissed: Problem | None = None
         """Why its caller may not go on."""
@@ -128,6 +130,8 @@ class Mux:
         limits = self._house.limits
         self._leaving = asyncio.get_running_loop().create_future()
         wire.played_by = self._contexts.played_by
+        wire.pinged = lambda: self._contexts.pinged(is_sent=self._is_quiet)
+        wire.answered = self._contexts.answered
         stall = Stall(limits.send_stall_ms / 1_000, self._contexts.played_by)
         silence = self._new_silence()
         reader = tasks.create_task(self._read(wire, silence, tasks))
@@ -148,6 +152,7 @@ class Mux:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._leave(Verdict.PEER_GONE)
+            wire.pinged = wire.answered = _never_mind
             if ending is not None:
                 ending.cancel()
             silence.close()
@@ -159,7 +164,7 @@ class Mux:
                 writer.cancel()
             self._wake()
         await asyncio.wait({reader, writer})
-        self._is_hearing = self._is_sending = False
+        self._is_hearing = self._is_sending = self._is_quiet = False
         self._outbox.discard()
         return self._leaving.result()
 
@@ -218,7 +223,9 @@ class Mux:
                 self._leave(Verdict.DRAINING)
                 return
             if not self._leaving.done():
+                self._is_quiet = True
                 await self._wake.wait(self._contexts.deadline(draining=self._drain.has_begun))
+                self._is_quiet = False
             self._contexts.tick()
 
     async def _send(self, wire: Wire, stall: Stall, frame: Frame) -> bool:
@@ -263,3 +270,7 @@ class Mux:
             else:
                 record.ring.message(frame)
         return frames
+
+
+def _never_mind() -> None:
+    """The wire is not used any longer."""

@@ -61,13 +61,20 @@ class Ring:
         self._messages_kept = 0
         """How many messages can no longer be told again."""
         self._closed = False
+        self._marked: Told | None = None
+        """The newest that the client has for certain once it answers."""
         self.is_held = False
         """Nothing is forgotten until the next `since`: somebody was promised all that there is."""
 
     @property
-    def is_empty(self) -> bool:
-        """True when there is nothing to tell again."""
-        return not self._told
+    def has_told(self) -> bool:
+        """Whether the client was told anything."""
+        return self.messages > 0 or self.frames > 0
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the client was told something and nothing of it is kept."""
+        return self.has_told and not self._told
 
     def message(self, frame: Frame) -> None:
         """A message is told."""
@@ -85,13 +92,24 @@ class Ring:
         kept = deque(told for told in self._told if told.end is None)
         self._account(sum(told.cost for told in kept) - self._bytes)
         self._told = kept
+        self._marked = None
         self._samples_kept = 0
 
     def close(self) -> None:
         """Nobody will ask any more. Twice is fine."""
         self._account(-self._bytes)
         self._told.clear()
+        self._marked = None
         self._closed = True
+
+    def mark(self, *, is_sent: bool) -> None:
+        """The client is asked whether it is there. `is_sent`: everything that was told had been sent before that."""
+        self._marked = self._told[-1] if is_sent and self._told else None
+
+    def forget_marked(self) -> None:
+        """It has answered, and so has got what came before. It will not ask for that again."""
+        while self._marked is not None and not self.is_held:
+            self._forget_oldest()
 
     def judge(self, position: Position) -> None:
         """Whether a client that has come so far can be told the rest. Raises InvalidValue, or ResumeGone which names
@@ -169,12 +187,17 @@ class Ring:
             and not self.is_held
             and (self._bytes > self._bytes_max or self._total.bytes > self._total.bytes_max)
         ):
-            gone = self._told.popleft()
-            self._account(-gone.cost)
-            if gone.end is None:
-                self._messages_kept += 1
-            else:
-                self._samples_kept = gone.end
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        gone = self._told.popleft()
+        self._account(-gone.cost)
+        if gone.end is None:
+            self._messages_kept += 1
+        else:
+            self._samples_kept = gone.end
+        if gone is self._marked:
+            self._marked = None
 
     def _account(self, more: int) -> None:
         self._bytes += more

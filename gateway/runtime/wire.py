@@ -26,6 +26,10 @@ class Wire:
     hang_up: Callable[[Verdict], Coroutine[None, None, None]] | None = None
     played_by: Callable[[], float | None] = lambda: None
     """When what was sent will have been played, in loop time; None = nothing was. Set by whoever serves the wire."""
+    pinged: Callable[[], None] = lambda: None
+    """To be called when the peer is asked whether it is there, behind all that was sent,"""
+    answered: Callable[[], None] = lambda: None
+    """and when it has answered that. Both are set by whoever serves the wire."""
     ends_at: float | None = None
     over: asyncio.Future[Verdict] = field(default_factory=_future)
     """Set when it is no longer used."""

@@ -137,6 +137,20 @@ class TestWebSocket:
         assert line.cuts > 1
         await until(lambda: server.house.admission.contexts == 0)
 
+    async def test_what_a_ping_was_answered_behind_is_not_kept(self) -> None:
+        async with (
+            serving(resume_window_ms=1_000, ping_interval_ms=50) as server,
+            speech_socket(server) as socket,
+        ):
+            rings = server.house.lobby.rings
+            await socket.send({"type": "text", "text": "One."}, {"type": "flush"})
+            await socket.receive_until("flushed")
+            assert rings.bytes > 1_000
+            await until(lambda: rings.bytes == 0)
+            await socket.send({"type": "text", "text": "Two."}, {"type": "end"})
+            await socket.receive_until("ended")
+            assert rings.bytes > 1_000
+
 
 class TestTooLate:
     async def test_what_was_not_spoken_is_named_to_the_word(self) -> None:

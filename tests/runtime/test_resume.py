@@ -16,6 +16,7 @@ from gateway.accounts.caller import LOCAL, Caller
 from gateway.dialects.base import Verdict
 from gateway.dialects.native import DEFAULT_CONTEXT, AudioForm
 from gateway.runtime.house import House
+from tests.limits.borders import under_way
 from tests.support.listener import Listener, lost_in, told
 from tests.support.memory import MemorySocket, memory_house, memory_socket
 from tests.support.server import AudioFrame, Message
@@ -311,6 +312,146 @@ class TestTokens:
             assert nothing_is_left(house)
             resume = {"type": "resume", "token": ready["resume_token"]}
             assert (await answer_to(house, resume))["code"] == "not_found"
+
+
+PACED: tuple[Message, ...] = (*SAID[1:4], {"type": "flush", "id": "f2"})
+"""What leaves a context open."""
+OPEN_FOR_LONG: tuple[Message, ...] = (*PACED, *SAID[3:])
+PLAYED_S = 12.0
+"""Longer than it takes to hear all of it."""
+
+
+class TestWhatHasArrived:
+    async def test_is_forgotten_once_it_is_played_and_a_ping_was_answered(self) -> None:
+        async with waiting_house() as house, memory_socket(house) as socket:
+            listener = Listener(SAID)
+            await listener.greet(socket)
+            await listener.listen(socket)
+            kept = house.lobby.rings.bytes
+            await socket.pinged()
+            assert house.lobby.rings.bytes == kept > 100_000, "it may still be wanted once more"
+            await asyncio.sleep(PLAYED_S)
+            assert house.lobby.rings.bytes == kept, "nobody knows whether it has arrived"
+            await socket.pinged()
+            assert house.lobby.rings.bytes == 0
+
+    async def test_but_not_what_is_told_between_ping_and_answer(self) -> None:
+        async with waiting_house() as house, memory_socket(house) as socket:
+            listener = Listener(PACED)
+            await listener.greet(socket)
+            await asyncio.sleep(PLAYED_S)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(socket.pinged())
+                await asyncio.sleep(1)
+                kept = house.lobby.rings.bytes
+                await socket.send({"type": "flush", "id": "f3"})
+                await asyncio.sleep(1)
+                await socket.receive_until("flushed", id="f3")
+            assert 0 < house.lobby.rings.bytes < 1_000 < kept
+
+    async def test_nor_what_waits_to_be_sent(self) -> None:
+        async with waiting_house() as house, memory_socket(house, unread_max=8) as socket:
+            await Listener(PACED).greet(socket)
+            await asyncio.sleep(PLAYED_S)
+            kept = house.lobby.rings.bytes
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(socket.pinged())
+                await asyncio.sleep(0)
+                await socket.receive_until("flushed", id="f2")
+            assert house.lobby.rings.bytes >= kept
+
+    async def test_a_context_that_is_open_is_waited_for_all_the_same(self) -> None:
+        async with waiting_house() as house:
+            listener = Listener(OPEN_FOR_LONG)
+            async with memory_socket(house) as socket:
+                listener.token = str((await socket.receive_until("ready"))["resume_token"])
+                await socket.send(*PACED)
+                while not listener.messages or listener.messages[-1].get("id") != "f2":
+                    listener.take(await socket.receive())
+                await asyncio.sleep(PLAYED_S)
+                await socket.pinged()
+                assert house.lobby.rings.bytes == 0
+                socket.break_off()
+                async with memory_socket(house) as again:
+                    await listener.greet(again)
+                    await listener.listen(again)
+            whole = await uncut(house, listener.said)
+            assert listener.audio == whole.audio
+            assert told(listener.messages) == told(whole.messages)
+
+    @pytest.mark.parametrize("named", [True, False])
+    async def test_of_a_context_that_has_ended_nothing_is_told_and_nothing_is_missing(
+        self, named: bool
+    ) -> None:
+        async with waiting_house() as house, asyncio.TaskGroup() as tasks:
+            listener, parked = Listener(SAID), asyncio.Event()
+
+            async def connect() -> None:
+                async with memory_socket(house) as socket:
+                    await listener.greet(socket)
+                    await listener.listen(socket)
+                    await asyncio.sleep(PLAYED_S)
+                    await socket.pinged()
+                    socket.break_off()
+                    parked.set()
+
+            tasks.create_task(connect())
+            await parked.wait()
+            less = await answer_to(house, listener.resume(samples=listener.samples - 1))
+            assert less["code"] == "resume_gone"
+            assert less["allowed"] == f"at least {listener.samples}"
+            resume = listener.resume() | ({} if named else {"contexts": []})
+            resumed = await answer_to(house, resume)
+            assert resumed["type"] == "resumed", resumed
+            assert len(resumed["contexts"]) == named  # type: ignore[arg-type]
+
+    async def test_nothing_is_lost_whenever_it_is_asked(self) -> None:
+        forgotten = [await self._breaks_again_and_again(seed) for seed in range(20)]
+        assert 5 < sum(forgotten) < 15
+
+    async def _breaks_again_and_again(self, seed: int) -> int:
+        """How often everything was forgotten in between."""
+        chance = random.Random(seed)
+        forgotten = 0
+
+        async def connect(house: House, listener: Listener, over: asyncio.Event) -> None:
+            nonlocal forgotten
+            unread_max = chance.choice([1, 4, 1_000])
+            async with (
+                memory_socket(house, unread_max=unread_max) as socket,
+                under_way(ask(socket)) as asking,
+            ):
+                await listener.greet(socket)
+                for _ in range(chance.randint(1, 12)):
+                    await asyncio.sleep(chance.choice([0.0, 0.0, 1.0]))
+                    if listener.said == PACED and "f2" in {m.get("id") for m in listener.messages}:
+                        # All was said, heard and played before there is more.
+                        await asyncio.sleep(chance.choice([0.0, 2 * PLAYED_S]))
+                        forgotten += not house.lobby.rings.bytes
+                        listener.said = OPEN_FOR_LONG
+                        await socket.send(*SAID[3:])
+                    await listener.listen(socket, 1)
+                if not listener.is_done:
+                    socket.break_off()
+                asking.cancel()
+                over.set()
+
+        async def ask(socket: MemorySocket) -> None:
+            while True:
+                await asyncio.sleep(chance.uniform(0.0, 2.0))
+                await socket.pinged()
+
+        async with waiting_house() as house, asyncio.TaskGroup() as tasks:
+            listener = Listener(PACED)
+            while not listener.is_done:
+                over = asyncio.Event()
+                tasks.create_task(connect(house, listener, over))
+                await over.wait()
+                await asyncio.sleep(0.001)
+            whole = await uncut(house, listener.said)
+        assert listener.audio == whole.audio
+        assert told(listener.messages) == told(whole.messages)
+        return forgotten
 
 
 class TestBounds:

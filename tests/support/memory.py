@@ -72,6 +72,7 @@ class MemoryConnection:
 
     def __init__(self, unread_max: int) -> None:
         self.is_broken = False
+        self._given = 0
         self._to_server, self._at_server = anyio.create_memory_object_stream[Frame](FRAMES_MAX)
         self._to_client, self._at_client = anyio.create_memory_object_stream[Frame](unread_max)
 
@@ -107,10 +108,23 @@ class MemoryConnection:
 
     async def give(self, frame: Frame) -> None:
         """The server says something."""
+        self._given += 1
         try:
             await self._to_client.send(frame)
         except anyio.BrokenResourceError:
             raise ConnectionResetError from None
+
+    def _unread(self) -> int:
+        return self._to_client.statistics().current_buffer_used
+
+    async def pinged(self, wire: Wire) -> None:
+        """The server asks whether the client is there, which answers when it has read all that was sent before."""
+        wire.pinged()
+        before = self._given
+        while self._unread() > self._given - before:  # noqa: ASYNC110  # a stream tells nobody that it was read
+            await asyncio.sleep(0.01)
+        if not self.is_broken:
+            wire.answered()
 
     def close(self) -> None:
         """The server is gone."""
@@ -121,17 +135,24 @@ class MemoryConnection:
 class MemorySocket(SpeechSocket):
     """A client, and what serves it: the `verdict` is there once the mux has come to its end."""
 
-    def __init__(self, connection: MemoryConnection, verdict: asyncio.Future[Verdict]) -> None:
+    def __init__(
+        self, connection: MemoryConnection, wire: Wire, verdict: asyncio.Future[Verdict]
+    ) -> None:
         super().__init__(connection)
         self._memory = connection
         self.leave = connection.leave
         self.break_off = connection.break_off
+        self._wire = wire
         self.verdict = verdict
 
     @property
     def all_heard(self) -> bool:
         """Whether the server has taken everything that was sent."""
         return self._memory.all_heard
+
+    async def pinged(self) -> None:
+        """The server has asked whether the client is there, and knows that it is."""
+        await self._memory.pinged(self._wire)
 
 
 @asynccontextmanager
@@ -146,22 +167,20 @@ async def memory_socket(
 ) -> AsyncIterator[MemorySocket]:
     """Connect to a mux, and leave at the end of the block. `ready` is the first message to receive."""
     connection = MemoryConnection(unread_max)
+    wire = Wire(
+        *(connection.take, connection.give, lambda: not connection.is_broken), ends_at=ends_at
+    )
 
     async def serve() -> Verdict:
         try:
             mux = Mux(house, NativeConversation(form), "memory", owner=owner, caller=caller)
-            return await mux.run(
-                Wire(
-                    *(connection.take, connection.give, lambda: not connection.is_broken),
-                    ends_at=ends_at,
-                )
-            )
+            return await mux.run(wire)
         finally:
             connection.close()
 
     try:
         async with asyncio.TaskGroup() as tasks:
-            yield MemorySocket(connection, tasks.create_task(serve()))
+            yield MemorySocket(connection, wire, tasks.create_task(serve()))
             connection.leave()
     finally:
         connection.leave()

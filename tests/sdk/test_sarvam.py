@@ -98,7 +98,19 @@ async def test_every_call_of_the_python_client(
 ) -> None:
     python = environment(version, "bin/python")
     report = await report_of(server, python, CLIENTS / "sarvam_python.py", mode)
-    streams = {} if version == "sarvamai-0.1.21" else {"stream": ["RIFF", True]}
+    newer = {
+        "stream": ["RIFF", True],
+        "dictionary": {
+            "listed": True,
+            "got": {"en-IN": {"tuktuk": "auto rickshaw", "SPG": "speech gateway"}},
+            "updated": True,
+            "file": True,
+            "conversation": True,
+            "deleted": True,
+            "gone": ["NotFoundError", 404],
+        },
+    }
+    streams = {} if version == "sarvamai-0.1.21" else newer
     assert report == {
         "too_many": ["TooManyRequestsError", 429],
         "retried": 1,
@@ -141,4 +153,33 @@ async def test_the_node_client(server: RunningServer) -> None:
             "key": [403, "invalid_api_key_error"],
             "speaker": [400, "invalid_request_error"],
         },
+    }
+
+
+async def test_an_agent_of_livekit(server: RunningServer) -> None:
+    python = environment("agents-livekit", "bin/python")
+    report = await report_of(server, python, CLIENTS / "sarvam_livekit.py")
+    spoken = {"speaks": True, "is_final": True}
+    assert report == {
+        "turn": spoken,
+        "interrupted": True,
+        "next_turn": spoken,
+        "mp3": spoken,
+        "v4": spoken,
+        # The plugin makes one error of whatever fails before the first frame.
+        "wrong_key": ["APIConnectionError", None],
+        "one_shot": True,
+    }
+
+
+async def test_a_pipeline_of_pipecat(server: RunningServer) -> None:
+    python = environment("agents-pipecat", "bin/python")
+    report = await report_of(server, python, CLIENTS / "sarvam_pipecat.py")
+    spoken = {"before": False, "audio": True, "utterances": 1, "stopped": 1, "errors": 0}
+    assert report == {
+        "turn": spoken,
+        # Nothing of what was interrupted is heard in what follows.
+        "interruption": {**spoken, "before": True},
+        "wrong_key": 1,
+        "http": spoken,
     }

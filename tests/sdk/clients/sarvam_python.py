@@ -130,6 +130,51 @@ async def codecs(flat: Flat) -> None:
     REPORT["codecs"] = heard
 
 
+async def dictionaries(flat: Flat) -> None:
+    """Words are kept, merged, spoken by either route, and forgotten."""
+    kept = flat.client.pronunciation_dictionary
+    told: dict[str, Any] = {}
+
+    def file(**words: str) -> tuple[str, bytes]:
+        return "words.json", json.dumps({"pronunciations": {"en-IN": words}}).encode()
+
+    id = (await waited(kept.create(file=file(tuktuk="three wheels")))).dictionary_id
+    told["listed"] = id in (await waited(kept.list())).dictionaries
+    words = {"tuktuk": "auto rickshaw", "SPG": "speech gateway"}
+    told["updated"] = (
+        await waited(kept.update(dict_id=id, file=file(**words)))
+    ).dictionary_id == id
+    told["got"] = (await waited(kept.get(id))).pronunciations
+
+    async def spoken(text: str, dict_id: str | None) -> bytes:
+        async with Opened(flat, model="bulbul:v3") as socket:
+            await waited(
+                socket.configure(
+                    target_language_code="en-IN",
+                    speaker="ritu",
+                    output_audio_codec="linear16",
+                    dict_id=dict_id,
+                )
+            )
+            await waited(socket.convert(text))
+            await waited(socket.flush())
+            audio = b""
+            while (message := await waited(socket.recv())).type == "audio":
+                audio += base64.b64decode(message.data.audio)
+            return audio
+
+    told["conversation"] = await spoken("A tuktuk.", id) == await spoken("A auto rickshaw.", None)
+    told["file"] = (await flat.convert("A tuktuk.", dict_id=id)).audios == (
+        await flat.convert("A auto rickshaw.")
+    ).audios
+    told["deleted"] = (await waited(kept.delete(dict_id=id))).success
+    try:
+        await waited(kept.get(id))
+    except ApiError as error:
+        told["gone"] = [type(error).__name__, error.status_code]
+    REPORT["dictionary"] = told
+
+
 async def refused_config(flat: Flat) -> None:
     async with Opened(flat, model="bulbul:v3") as socket:
         await waited(socket.configure(target_language_code="en-IN", speaker="nobody"))
@@ -182,6 +227,8 @@ async def main(base: str, keys: Iterable[str], mode: str) -> None:
     await conversation(flat)
     await codecs(flat)
     await refused_config(flat)
+    if hasattr(flat.client, "pronunciation_dictionary"):
+        await dictionaries(flat)
     await errors(flat, wrong)
     print(json.dumps(REPORT))
 

@@ -225,7 +225,14 @@ def bench_group(context: click.Context, quick: bool, model: str, file: Path | No
 @click.option(
     "--target", "url", help="Gateway to compare, as http://host:port; without it, one of its own."
 )
-@click.option("--key", help="Shown to the target as Authorization: Bearer, and written nowhere.")
+@click.option("--key", help="Shown to the target as its protocol has it, and written nowhere.")
+@click.option(
+    "--api",
+    type=click.Choice(["native", "sarvam", "all"]),
+    default="native",
+    show_default=True,
+    help="Whose wire is compared, with what its documentation claims.",
+)
 @click.option(
     "--full", is_flag=True, help="Half an hour instead of three minutes: narrower intervals."
 )
@@ -241,7 +248,7 @@ def bench_group(context: click.Context, quick: bool, model: str, file: Path | No
     help="Directory for results.json and report.html.",
 )
 def compare_command(
-    url: str | None, key: str | None, full: bool, model: str, seed: int, directory: Path
+    url: str | None, key: str | None, api: str, full: bool, model: str, seed: int, directory: Path
 ) -> None:
     """Measure HTTP against WebSocket, and say which claims about them hold."""
     with bench_extra():
@@ -249,7 +256,7 @@ def compare_command(
         from gateway.bench.compare.plan import DEFAULT, FULL
 
     plan = msgspec.structs.replace(FULL if full else DEFAULT, model=model, seed=seed)
-    compare(plan, url, directory, key)
+    compare(plan, url, directory, key, api)
 
 
 @bench_group.command("peers")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.bench.compare.claims import QUESTIONS
+from gateway.bench.compare.apis import APIS
 from gateway.bench.compare.glossary import DEFINITIONS, defined
 from tests.support.checkout import ROOT
 from tests.support.documents import table
@@ -20,7 +20,7 @@ def test_every_figure_is_defined() -> None:
 
 def test_every_claim_has_its_rule() -> None:
     described = {row["claim"]: row["rule"] for row in table(METHOD, "Verdicts")}
-    assert described == {str(question.number): question.rule for question in QUESTIONS}
+    assert described == {str(question.number): question.rule for question in APIS["all"].questions}
 
 
 def test_figures_of_which_there_are_several_have_the_name_they_begin_with() -> None:

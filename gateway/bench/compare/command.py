@@ -9,6 +9,7 @@ import click
 import msgspec
 import uvloop
 
+from gateway.bench.compare.apis import APIS
 from gateway.bench.compare.harness import Run, steps
 from gateway.bench.compare.plan import Plan
 from gateway.bench.compare.report import report
@@ -21,18 +22,20 @@ INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
 
 
-def compare(plan: Plan, url: str | None, directory: Path, key: str | None = None) -> None:
+def compare(
+    plan: Plan, url: str | None, directory: Path, key: str | None = None, api: str = "native"
+) -> None:
     """Measure, print the table, and write results.json and report.html into `directory`, also when interrupted.
-    `key` is shown to the target and written nowhere.
+    `key` is shown to the target and written nowhere; `api` is one of `APIS`.
 
     Raises ClickException when the target cannot be compared.
     """
-    run = Run(plan, url, key=key)
+    run = Run(plan, url, key=key, api=APIS[api])
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.ClickException(f"cannot write into {directory}: {error.strerror}") from None
-    with click.progressbar(length=steps(plan), file=sys.stderr) as bar:
+    with click.progressbar(length=steps(plan, APIS[api]), file=sys.stderr) as bar:
 
         def show(step: str) -> None:
             bar.label = step

@@ -10,13 +10,13 @@ from random import Random
 
 import msgspec
 
-from gateway.bench.compare.claims import QUESTIONS
+from gateway.bench.compare.apis import APIS, Api
 from gateway.bench.compare.lab import Lab
 from gateway.bench.compare.plan import Plan
 from gateway.bench.compare.question import Question
 from gateway.bench.compare.results import Claim, Comparison, Judgement, Verdict
 from gateway.bench.compare.samples import Sample
-from gateway.bench.compare.target import Target, TargetFailed, check, own_target, target_at
+from gateway.bench.compare.target import Target, TargetFailed, own_target, target_at
 from gateway.bench.machine import this_machine
 from gateway.bench.subjects import Layout, SubjectFailed, harness_on, layouts
 
@@ -27,9 +27,9 @@ NOT_REACHED = "The run ended before this was measured."
 OnStep = Callable[[str], None]
 
 
-def steps(plan: Plan, questions: Sequence[Question] = QUESTIONS) -> int:
+def steps(plan: Plan, api: Api = APIS["native"]) -> int:
     """How many steps a run has."""
-    return plan.repeats * len(questions)
+    return plan.repeats * len(api.questions)
 
 
 class Run:
@@ -39,9 +39,10 @@ class Run:
         self,
         plan: Plan,
         url: str | None,
-        questions: Sequence[Question] = QUESTIONS,
+        questions: Sequence[Question] | None = None,
         *,
         key: str | None = None,
+        api: Api = APIS["native"],
     ) -> None:
         self._plan = plan
         self._url = url
@@ -50,13 +51,14 @@ class Run:
         self._begun = time.monotonic()
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._layout, _ = layouts()
-        self._questions = questions
+        self._check = api.check
+        self._questions = api.questions if questions is None else questions
         self._is_complete = False
 
     async def run(self, on_step: OnStep) -> None:
         """Measure everything. Raises SubjectFailed or TargetFailed; what was measured by then stays."""
         with harness_on(self._layout), _target(self._url, self._key, self._layout) as target:
-            await check(target, self._plan.model)
+            await self._check(target, self._plan)
             lab = Lab(target, self._plan, self._layout, is_own=self._url is None)
             try:
                 async with lab.watched():

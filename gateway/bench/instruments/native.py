@@ -10,7 +10,7 @@ import asyncio
 import struct
 from base64 import b64decode
 from binascii import Error as BadBase64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -64,9 +64,12 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
     valve: Valve
+    subprotocols: Sequence[Subprotocol] = (SUBPROTOCOL,)
 
     def __init__(self, uri: WebSocketURI, headers: Mapping[str, str]) -> None:
-        self._protocol = ClientProtocol(uri, subprotocols=[SUBPROTOCOL], max_size=MESSAGE_BYTES_MAX)
+        self._protocol = ClientProtocol(
+            uri, subprotocols=self.subprotocols or None, max_size=MESSAGE_BYTES_MAX
+        )
         self._headers = headers
         self._context: _Context | None = None
         self._parts: list[bytes] = []
@@ -168,13 +171,13 @@ class Connection(asyncio.Protocol):
                 self._understand(msgspec.json.decode(message, type=Fields))
             else:
                 self._binary(message)
-        except (msgspec.MsgspecError, struct.error, BadBase64, _NotTheProtocol) as error:
+        except (msgspec.MsgspecError, struct.error, BadBase64, NotTheProtocol) as error:
             self._fail(Failure.PROTOCOL, str(error))
 
     def _binary(self, message: bytes) -> None:
         version, _, number, sequence, sample_start, count = AUDIO_HEADER.unpack_from(message)
         if version != AUDIO_VERSION:
-            raise _NotTheProtocol(f"audio frame of version {version}")
+            raise NotTheProtocol(f"audio frame of version {version}")
         context = self._context
         if context is None or context.number != number:
             self.strays += 1
@@ -183,14 +186,14 @@ class Connection(asyncio.Protocol):
         self._hold(context.take(self._at, sequence, sample_start, count, data))
 
     def _understand(self, fields: Fields) -> None:
-        type, context = _text(fields, "type"), self._context
+        type, context = text_of(fields, "type"), self._context
         if type == "ready":
             if not self.ready.done():
                 self.ready.set_result(None)
         elif context is None or fields.get("context", context.name) != context.name:
             self.strays += type == "audio"
         elif type == "audio":
-            data = b64decode(_text(fields, "data"), validate=True)
+            data = b64decode(text_of(fields, "data"), validate=True)
             sequence, start, count = (
                 _count(fields, name) for name in ("sequence", "sample_start", "sample_count")
             )
@@ -219,7 +222,7 @@ class Connection(asyncio.Protocol):
                 hearing.fail(Failure.REFUSED, detail, retry_after_s=after_s)
             case "ended":
                 hearing.timeline.announced = _count(fields, "samples")
-                if (reason := _text(fields, "reason")) == "finished":
+                if (reason := text_of(fields, "reason")) == "finished":
                     hearing.finish(self._at)
                 else:
                     hearing.fail(Failure.TRUNCATED, f"the context ended: {reason}")
@@ -254,19 +257,19 @@ async def dial(url: str, headers: Mapping[str, str]) -> Connection:
     return connection
 
 
-class _NotTheProtocol(Exception):
+class NotTheProtocol(Exception):
     """A message that the protocol does not have."""
 
 
-def _text(fields: Fields, name: str) -> str:
+def text_of(fields: Fields, name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str):
-        raise _NotTheProtocol(f"{name} is {value!r}, not text")
+        raise NotTheProtocol(f"{name} is {value!r}, not text")
     return value
 
 
 def _count(fields: Fields, name: str) -> int:
     value = fields.get(name)
     if not isinstance(value, int) or value < 0:
-        raise _NotTheProtocol(f"{name} is {value!r}, not a count")
+        raise NotTheProtocol(f"{name} is {value!r}, not a count")
     return value

@@ -24,6 +24,8 @@ class Wire(StrEnum):
 
     HTTP = "http"
     WEBSOCKET = "websocket"
+    VENDOR_WEBSOCKET = "vendor websocket"
+    """A WebSocket on which nobody says which text was spoken."""
 
 
 class Codec(StrEnum):

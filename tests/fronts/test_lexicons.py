@@ -214,6 +214,19 @@ async def test_a_context_keeps_what_it_read() -> None:
         assert versions == [{"id": id, "version": version} for version in (1, 1, 2)]
 
 
+async def test_what_is_asked_again_is_never_spoken_half_by_another_version() -> None:
+    async with running_server() as server, http_client(server) as client:
+        path = f"{PATH}/{(await made(client))['id']}"
+        asked = {"text": "SQL.", "lexicon": path.rpartition("/")[2]}
+        named = {"idempotency-key": "once"}
+        assert (await client.post("/v1/speech", json=asked, headers=named)).status_code == 200
+        await client.put(path, json={"rules": [{**SQL, "alias": "squirrel"}]})
+        rest = {**asked, "format": {"codec": "pcm_s16le"}, "sample_start": 100}
+        for again in (asked, rest):
+            answer = await client.post("/v1/speech", json=again, headers=named)
+            assert code(answer) == (409, "idempotency_key_reused")
+
+
 async def test_phonemes_are_spoken_by_espeak_and_refused_where_nobody_can() -> None:
     phonemes = {"language": "en", "word": "SQL", "phonemes": "s'i:kw@l"}
     async with running_server() as server, http_client(server) as client:

@@ -18,8 +18,8 @@ BUGS = (
         "rule-ends-early",
         "the shortest match counts",
         REPLACING,
-        "                after, alias = at + 1, node.alias\n",
-        "                return at + 1, node.alias\n",
+        "                after, spoken = at + 1, node.spoken\n",
+        "                return at + 1, node.spoken\n",
         TESTS,
     ),
     Planted(
@@ -117,5 +117,21 @@ BUGS = (
         "    parser.StartDoctypeDeclHandler = _refuse_declarations\n",
         "",
         ("tests/dialects/test_pls.py",),
+    ),
+    Planted(
+        "text-as-phonemes",
+        "beside a rule's phonemes a caller's brackets are some, too",
+        "gateway/engines/plain_text.py",
+        "    if not phonemes:\n",
+        "    if plain:\n",
+        (*OVER_HTTP, "tests/engines/test_plain_text.py"),
+    ),
+    Planted(
+        "phonemes-nobody-takes",
+        "phonemes alone are left out where an engine takes none",
+        "gateway/core/resolve.py",
+        "            if rule.alias is None:\n",
+        "            if rule is None:\n",
+        OVER_HTTP,
     ),
 )

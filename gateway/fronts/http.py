@@ -112,7 +112,7 @@ class SpeechOverHttp:
         except GatewayError as error:
             metrics.refused(ROUTE, error.problem)
             await answer.refuse(error.problem)
-        except ExceptionGroup:
+        except Exception:
             # The edge of the connection: whatever a task of this request died of, the others never hear of it.
             log.exception("request_crashed", extra={"request_id": request_id})
             problem = Internal("the request failed; the log knows why").problem

@@ -70,7 +70,6 @@ NO_BOUNDS = (
     # Parts of formats and foreign interfaces, and codes of protocols.
     *("audio.frames.*", "audio.mp3.*", "audio.muxed.*", "audio.pcm.*", "audio.raw.*"),
     *("dialects.sarvam.*", "dialects.sarvam_http._GROUP", "fronts.sarvam_dictionaries.ID_DIGITS"),
-    *("dialects.sarvam.*", "dialects.sarvam_http._GROUP"),
     *("dialects.yourvoic.speech.SAMPLE_RATE", "dialects.yourvoic.speech.PITCH_STEPS"),
     "dialects.yourvoic.speech.CREDITS_UNLIMITED",
     *("core.formats.*", "config.RATES", "*.SAMPLE_BYTES", "dialects.native.AUDIO_VERSION"),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
 
+from gateway.core.synthesis import Begun, Report, Synthesize
+from gateway.dialects.yourvoic.errors import YourVoicErrorBody
+from gateway.dialects.yourvoic.speech import YourVoicExchange
 from gateway.engines.chaos import ChaosEngine, Hang
 from gateway.engines.tone import ToneEngine
 from tests.accounts.test_charging import BOTH, FIRST, Books, config
@@ -111,3 +114,34 @@ async def test_every_chunk_has_whole_samples() -> None:
     assert len(parts) > 20
     assert all(len(part) % 2 == 0 for part in parts)
     assert re.search(rb"(?i)\r\nx-sample-rate: 24000\r\n", received)
+
+
+class Broken(ToneEngine):
+    """Dies of a bug that nobody foresaw."""
+
+    async def synthesize(self, order: Synthesize) -> AsyncGenerator[Report, None]:
+        if order.text:
+            raise ZeroDivisionError
+        yield Begun(order.segment)
+
+
+@pytest.mark.parametrize("path", [STREAM, "/v1/tts/generate"])
+async def test_a_bug_of_ours_is_worded_too(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is in what makes the audio, and where it is in what understands the request."""
+
+    def mistaken(*given: object) -> None:
+        raise ZeroDivisionError
+
+    async with running_server() as server, http_client(server) as client:
+        use_engine(server, Broken())
+        answers = [await client.post(path, json=asked("Hello."))]
+        monkeypatch.setattr(YourVoicExchange, "understand", mistaken)
+        answers.append(await client.post(path, json=asked("Hello.")))
+        monkeypatch.setattr("gateway.fronts.yourvoic.voices", mistaken)
+        answers.append(await client.get("/v1/voices"))
+    for answer in answers:
+        assert answer.status_code == 500
+        body = msgspec.json.decode(answer.content, type=YourVoicErrorBody)
+        assert body.error.code in {"INTERNAL_ERROR", "SYNTHESIS_FAILED"}
+        assert body.request_id == answer.headers["x-request-id"]
+        assert "ZeroDivision" not in answer.text

@@ -41,6 +41,10 @@ async def sing(port: int) -> None:
         for body in ({"text": CANARY}, {"text": CANARY, "voice": CANARY}, {CANARY: 1}, [CANARY]):
             await client.post(f"/v1/speech{query}", json=body)
         await client.post(f"/v1/speech/segments{query}", json={"text": CANARY})
+        for path in ("/v1/tts/stream", "/api/v1/tts/generate", f"/yourvoic/{CANARY}"):
+            for voice in ("Peter", CANARY):
+                await client.post(f"{path}{query}", json={"text": CANARY, "voice": voice})
+        await client.get(f"/v1/voices{query}&language={CANARY}&gender={CANARY}")
         for path in (f"/{CANARY}", f"/healthz{query}", f"/v1/speech{query}"):
             await client.get(path, headers={"user-agent": CANARY, "referer": CANARY})
         await client.get("/healthz", headers={"origin": f"https://{CANARY}.example"})

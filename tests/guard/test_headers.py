@@ -16,6 +16,8 @@ HOST = b"Host: gateway\r\n"
 PAGE = b"Origin: http://localhost\r\n"
 SPEECH = b'{"text": "...", "format": {"codec": "pcm_s16le"}}'
 CHUNK = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(SPEECH), SPEECH)
+ASKED = b'{"text": "Hi.", "voice": "Peter"}'
+VENDORS = b"Content-Length: %d\r\n\r\n%b" % (len(ASKED), ASKED)
 ANSWERS = {
     "alive": (200, b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"),
     "a head alone": (200, b"HEAD /healthz HTTP/1.1\r\n" + HOST + b"\r\n"),
@@ -24,6 +26,10 @@ ANSWERS = {
     "voices": (200, b"GET /v1/speech/voices HTTP/1.1\r\n" + HOST + b"\r\n"),
     "descriptions": (200, b"GET /openapi.json HTTP/1.1\r\n" + HOST + b"\r\n"),
     "speech": (200, b"POST /v1/speech HTTP/1.1\r\n" + HOST + CHUNK),
+    "a vendor's speech": (200, b"POST /v1/tts/stream HTTP/1.1\r\n" + HOST + VENDORS),
+    "a vendor's list": (200, b"GET /v1/voices HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "a vendor's no": (422, b"GET /v1/voices?gender=x HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "a vendor's nowhere": (404, b"GET /yourvoic/x HTTP/1.1\r\n" + HOST + b"\r\n"),
     "a dry run": (200, b"POST /v1/speech/segments HTTP/1.1\r\n" + HOST + CHUNK),
     "to a page": (200, b"GET /healthz HTTP/1.1\r\n" + HOST + PAGE + b"\r\n"),
     "to a page that asks": (

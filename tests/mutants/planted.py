@@ -17,6 +17,7 @@ from tests.mutants import (
     segmenter,
     session,
     shell,
+    yourvoic,
 )
 
 PLANTED = (
@@ -34,4 +35,5 @@ PLANTED = (
     *chaos.BUGS,
     *accounts.BUGS,
     *asked_again.BUGS,
+    *yourvoic.BUGS,
 )

@@ -18,10 +18,12 @@ import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
     consumes,
     initialize,
     invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -53,8 +55,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     requests = Bundle("requests")
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(target=requests)
+    def begin(self) -> MultipleResults[str]:
         self.folder = Path(tempfile.mkdtemp(prefix="ledger-", dir=MEMORY))
         self.granted = 0
         self.known: dict[str, Request] = {}
@@ -62,6 +64,9 @@ class LedgerMachine(RuleBasedStateMachine):
             process.begin(self.folder / "accounts.db")
             assert process.ask("recover") == 0
         self.database = sqlite3.connect(self.folder / "accounts.db", isolation_level=None)
+        # So that something can be spent from the first step on; what is refused is found soon enough.
+        self.grant(True, 300)
+        return multiple(*(self._new(lives) for lives in (True, False, False)))
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
@@ -81,6 +86,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(target=requests, lives=st.booleans())
     def new_request(self, lives: bool) -> str:
+        return self._new(lives)
+
+    def _new(self, lives: bool) -> str:
         id = f"req_{len(self.known)}"
         self.known[id] = Request(lives)
         return id
@@ -247,7 +255,7 @@ def processes() -> Iterator[dict[bool, Mortal]]:
 def test_the_books_are_right_whoever_dies_when(processes: dict[bool, Mortal]) -> None:
     LedgerMachine.processes = processes
     run_state_machine_as_test(
-        LedgerMachine, settings=settings(max_examples=20, stateful_step_count=20)
+        LedgerMachine, settings=settings(max_examples=20, stateful_step_count=30)
     )
 
 

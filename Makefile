@@ -78,4 +78,4 @@ lock:  ## Resolve pyproject.toml again (needs uv); UPGRADE=1 takes the newest ve
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra otel -c requirements.lock -o requirements-otel.lock
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra bench --extra otel --group dev -c requirements-bench.lock -c requirements-otel.lock \
 		-o requirements-dev.lock
-	for wanted in tests/sdk/environments/*.in; do $(COMPILE) $$wanted $(if $(UPGRADE),--upgrade) -o $${wanted%.in}.lock || exit; done
+	for wanted in tests/sdk/environments/*.in; do $(COMPILE) $$wanted --override tests/sdk/environments/overrides.txt $(if $(UPGRADE),--upgrade) -o $${wanted%.in}.lock || exit; done

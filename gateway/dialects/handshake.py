@@ -28,7 +28,7 @@ class Handshake(Words, Protocol):
     """Of one route in a dialect. Pure, and shared by all connections. `offered` are the subprotocols that the client names."""
 
     name: str
-    """For logs: the dialect."""
+    """For logs, and what usage is counted under: the dialect and its route."""
 
     def credentials(self, request: HttpRequest, offered: Sequence[str]) -> Iterable[str] | None:
         """Every key or token that is shown; None = they are where the native protocol has them. Raises Unauthorized for one

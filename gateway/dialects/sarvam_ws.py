@@ -386,7 +386,7 @@ class SarvamHandshake(sarvam_errors.SarvamWords):
     """Keys in the vendor's header, as a bearer or, from browsers, in a subprotocol; `model` and `send_completion_event` in the
     query. With `refuse_unsupported` a control that the model has not is an error."""
 
-    name = "sarvam"
+    name = "sarvam/websocket"
 
     def __init__(self, *, refuse_unsupported: bool = False) -> None:
         self._refuse_unsupported = refuse_unsupported

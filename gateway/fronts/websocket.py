@@ -136,6 +136,7 @@ class SpeechOverWebSocket:
                 owner=owner_of(scope, caller),
                 caller=caller,
                 catalog=self._catalog,
+                usage=ROUTE if self._handshake is NATIVE else self._handshake.name,
             )
             verdict = await mux.run(wire)
         except ExceptionGroup:

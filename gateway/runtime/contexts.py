@@ -70,6 +70,7 @@ class Contexts:
         *,
         owner: str,
         caller: Caller,
+        usage: str = "",
     ) -> None:
         self._house = house
         self._session = session
@@ -80,6 +81,7 @@ class Contexts:
         self._wake = wake
         self._owner = owner
         self._caller = caller
+        self._usage = usage or conversation.defaults.route
         self._clock = asyncio.get_running_loop().time
         self.open: dict[str, Context] = {}
         self.ended: OrderedDict[str, Record] = OrderedDict()
@@ -121,7 +123,7 @@ class Contexts:
             name=name,
             lexicon=lexicon,
             meter=self._house.new_meter(
-                f"{self._session}.{self._begun}", self._caller, route=route
+                f"{self._session}.{self._begun}", self._caller, route=self._usage
             ),
         )
         self._house.receipts.begin(self._session, self._caller.key, route, speaker.receipt)

@@ -31,7 +31,7 @@ class Mux:
     """One connection, and those that resume it. `run` serves it, once, until the peer or the server ends it.
 
     It is `caller`'s, and only his key may resume it. `catalog` is what the dialect offers, if that is not what the native
-    protocol does."""
+    protocol does, and `usage` what its contexts are counted under, if not under their route."""
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class Mux:
         owner: str = "",
         caller: Caller = LOCAL,
         catalog: Catalog | None = None,
+        usage: str = "",
     ) -> None:
         self._house = house
         self._catalog = house.catalog if catalog is None else catalog
@@ -50,7 +51,10 @@ class Mux:
         self._wake = Wake()
         self._outbox = Outbox(self._wake)
         self._contexts = Contexts(
-            *(house, session, conversation, self._catalog, self._wake), owner=owner, caller=caller
+            *(house, session, conversation, self._catalog, self._wake),
+            owner=owner,
+            caller=caller,
+            usage=usage,
         )
         self._comeback = Comeback(
             *(house, session, conversation, self._contexts, self._outbox, self._leave),

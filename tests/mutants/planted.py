@@ -14,6 +14,7 @@ from tests.mutants import (
     load,
     operations,
     results,
+    sarvam,
     segmenter,
     session,
     shell,
@@ -36,4 +37,5 @@ PLANTED = (
     *accounts.BUGS,
     *asked_again.BUGS,
     *yourvoic.BUGS,
+    *sarvam.BUGS,
 )

@@ -11,6 +11,7 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 
 from gateway.core.errors import GatewayError
 from gateway.core.events import Warned
+from gateway.core.limits import Limits
 from gateway.dialects.base import NotUnderstood
 from gateway.dialects.native import (
     NativeConversation,
@@ -18,7 +19,9 @@ from gateway.dialects.native import (
     decode_request,
     encode_http_error,
 )
+from gateway.dialects.sarvam_ws import SarvamConversation
 from tests.support.memory import memory_house, memory_socket
+from tests.support.sarvam import tone_catalog
 from tests.support.server import AudioFrame, Message
 from tests.support.virtual_time import VirtualTimeLoop
 
@@ -51,6 +54,9 @@ OBJECTS = st.builds(
     st.dictionaries(st.one_of(FIELDS, ANY_TEXT), VALUES, max_size=5),
     st.one_of(TYPES, ANY_TEXT),
 )
+
+
+SARVAM = tone_catalog()
 
 
 def as_msgpack(value: object) -> bytes:
@@ -190,3 +196,34 @@ def number(value: object) -> int:
 
 def str_to_number(id: object) -> int:
     return int(str(id))
+
+
+SARVAM_FIELDS = st.sampled_from(
+    [
+        *("type", "data", "text", "target_language_code", "language_code", "speaker", "model"),
+        *("pitch", "pace", "loudness", "speech_sample_rate", "output_audio_codec", "dict_id"),
+        *("output_audio_bitrate", "min_buffer_size", "max_chunk_length", "enable_preprocessing"),
+    ]
+)
+SARVAM_VALUES = st.one_of(
+    VALUES, st.sampled_from(["en-IN", "bulbul:v3", "anushka", "mp3", "128k", "22050", 22050])
+)
+SARVAM_DATA = st.dictionaries(st.one_of(SARVAM_FIELDS, ANY_TEXT), SARVAM_VALUES, max_size=6)
+SARVAM_OBJECTS = st.builds(
+    lambda type, data: {"type": type, "data": data},
+    st.one_of(st.sampled_from(["config", "text", "flush", "ping"]), ANY_TEXT),
+    st.one_of(SARVAM_DATA, VALUES),
+)
+
+
+@given(messages=st.lists(SARVAM_OBJECTS, max_size=6))
+def test_sarvams_messages_are_understood_or_not(messages: list[object]) -> None:
+    conversation = SarvamConversation(SARVAM, Limits())
+    for message in messages:
+        try:
+            said = conversation.decode(json.dumps(message))  # noqa: TID251
+        except NotUnderstood as error:
+            for frame in conversation.encode_error(error.problem, error.context, error.id):
+                msgspec.json.decode(frame)
+        else:
+            assert said.context

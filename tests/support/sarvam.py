@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from gateway.app import build_catalog, build_engines
 from gateway.catalogs import build_vendor, read_vendor
 from gateway.core.params import Catalog
 from gateway.dialects.base import Verdict
@@ -18,13 +19,21 @@ from gateway.runtime.house import House
 from gateway.runtime.mux import Mux
 from gateway.runtime.wire import Wire
 from tests.support.memory import FRAMES_MAX, MemoryConnection
-from tests.support.server import Connection, Message
+from tests.support.server import Connection, Message, tone_config
 
 
 def sarvam_catalog(house: House) -> Catalog:
     """The dialect's models, spoken by the default one of this house."""
     infos = {name: engine.info for name, engine in house.engines.items()}
     return build_vendor(read_vendor("sarvam"), house.catalog, infos)
+
+
+def tone_catalog() -> Catalog:
+    """The same where there is no house."""
+    config = tone_config()
+    engines = build_engines(config)
+    infos = {name: engine.info for name, engine in engines.items()}
+    return build_vendor(read_vendor("sarvam"), build_catalog(config, engines), infos)
 
 
 class SarvamClient:

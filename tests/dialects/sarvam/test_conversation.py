@@ -5,8 +5,6 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from gateway.app import build_catalog, build_engines
-from gateway.catalogs import build_vendor, read_vendor
 from gateway.core.errors import GatewayError, Unauthorized, UnknownModel, all_errors
 from gateway.core.limits import Limits
 from gateway.core.params import BufferingRequest, Catalog, FormatRequest
@@ -14,18 +12,15 @@ from gateway.core.vocabulary import Codec, PushBoundary
 from gateway.dialects.base import Frame, NotUnderstood, Renew, Verdict
 from gateway.dialects.http import HttpRequest
 from gateway.dialects.sarvam_ws import CONTENT_TYPES, SarvamConversation, SarvamHandshake
-from tests.support.server import Message, tone_config
+from tests.support.sarvam import tone_catalog
+from tests.support.server import Message
 
 HANDSHAKE = SarvamHandshake()
 
 
 @pytest.fixture
-async def catalog() -> Catalog:
-    config = tone_config()
-    engines = build_engines(config)
-    own = build_catalog(config, engines)
-    infos = {name: engine.info for name, engine in engines.items()}
-    return build_vendor(read_vendor("sarvam"), own, infos)
+def catalog() -> Catalog:
+    return tone_catalog()
 
 
 def told(frames: list[Frame]) -> Message:

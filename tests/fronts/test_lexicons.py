@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import wave
 from base64 import b64decode
@@ -15,10 +16,14 @@ import pytest
 from gateway.accounts.lexicons import KeptLexicon, LexiconKind
 from gateway.config import AccountsConfig
 from gateway.core.lexicon import Lexicon, Rule
+from gateway.fronts.lexicons import LexiconInfo
 from tests.accounts.test_access import bearer
 from tests.accounts.test_gate import make_key
+from tests.docs.test_examples import Request
 from tests.fronts.peers import http_client
 from tests.limits.borders import border
+from tests.support.checkout import ROOT
+from tests.support.documents import blocks
 from tests.support.server import (
     Message,
     RunningServer,
@@ -266,6 +271,24 @@ async def test_phonemes_are_spoken_by_espeak_and_refused_where_nobody_can() -> N
         assert (await said(squares, lexicon=lexicon))[0] == (
             await said(round_ones, lexicon=lexicon)
         )[0]
+
+
+DOCUMENT = tuple(blocks(ROOT / "docs" / "lexicons.md"))
+
+
+async def test_the_examples_of_the_document_are_taken() -> None:
+    commands = [block.text for block in DOCUMENT if block.text.startswith("curl ")]
+    assert len(commands) == 3
+    async with running_server(espeak_config()) as server:
+        for command in commands:
+            request = Request.of(command)._replace(host=f"127.0.0.1:{server.port}")
+            answer = await asyncio.to_thread(request.send)
+            assert msgspec.json.decode(answer, type=LexiconInfo).rules
+
+
+def test_the_answer_in_the_document_is_one() -> None:
+    (shown,) = (block.text.strip() for block in DOCUMENT if block.info == "json lexicon")
+    assert msgspec.json.encode(msgspec.json.decode(shown, type=LexiconInfo)).decode() == shown
 
 
 @border("lexicons_max")

@@ -18,10 +18,21 @@ def markdown(result: Result) -> str:
 
 
 def _lines(result: Result) -> Iterator[str]:
+    yield _circumstances(result)
+    yield from _goals(result)
+    yield from _first_bytes(result)
+    yield from _throughput(result)
+    yield from _costs(result)
+    yield from _lag(result)
+    yield from _memory(result)
+    yield from _vanished(result)
+
+
+def _circumstances(result: Result) -> str:
     machine = result.machine
     packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     foreign = max((row.foreign_cores for row in result.throughput), default=0.0)
-    yield (
+    return (
         f"{result.started}, {result.seconds:.0f} s, plan `{result.plan.name}`, model "
         f"`{result.plan.model}`; gateway {machine.gateway} at {machine.git or 'no commit'}. "
         f"{machine.cpu}, {machine.cores} cores, {machine.memory_mb} MB, {machine.system}, "
@@ -34,7 +45,10 @@ def _lines(result: Result) -> Iterator[str]:
         + f"Other processes took up to {_number(foreign)} cores meanwhile"
         + (": too much for figures to be trusted." if foreign > DISTURBED_CORES else ".")
     )
-    yield from _table(
+
+
+def _goals(result: Result) -> Iterator[str]:
+    return _table(
         "Goals",
         ("what", "goal", "figure", "met"),
         (
@@ -47,7 +61,10 @@ def _lines(result: Result) -> Iterator[str]:
             for goal in result.goals
         ),
     )
-    yield from _table(
+
+
+def _first_bytes(result: Result) -> Iterator[str]:
+    return _table(
         "Time to first byte, one utterance at a time (ms)",
         ("codec", "text", "way", "n", "p50", "p95", "p99", "p50 / bare"),
         (
@@ -55,7 +72,10 @@ def _lines(result: Result) -> Iterator[str]:
             for row in result.first_bytes
         ),
     )
-    yield from _table(
+
+
+def _throughput(result: Result) -> Iterator[str]:
+    return _table(
         "Throughput (seconds of audio per second, medium text)",
         (
             "codec",
@@ -98,7 +118,10 @@ def _lines(result: Result) -> Iterator[str]:
             for row in result.throughput
         ),
     )
-    yield from _table(
+
+
+def _costs(result: Result) -> Iterator[str]:
+    return _table(
         "Event loop CPU (PCM)",
         ("model", "way", "µs per utterance", "µs per frame", "short utterances/s"),
         (
@@ -112,7 +135,10 @@ def _lines(result: Result) -> Iterator[str]:
             for row in result.costs
         ),
     )
-    yield from _table(
+
+
+def _lag(result: Result) -> Iterator[str]:
+    return _table(
         "GET /healthz beside saturating WebSocket streams (ms)",
         ("codec", "streams", "n", "p50", "p95", "p99", "harness late p99"),
         (
@@ -120,8 +146,11 @@ def _lines(result: Result) -> Iterator[str]:
             for row in result.lag
         ),
     )
+
+
+def _memory(result: Result) -> Iterator[str]:
     use = result.memory
-    yield from _table(
+    return _table(
         "Memory",
         ("what", "size"),
         (
@@ -140,7 +169,10 @@ def _lines(result: Result) -> Iterator[str]:
             ("engine process (largest RSS)", f"{use.worker_rss_mb:.1f} MB"),
         ),
     )
-    yield from _table(
+
+
+def _vanished(result: Result) -> Iterator[str]:
+    return _table(
         "First byte for another client, one worker (ms)",
         ("client that goes away", "n", "usual p50", "after it went p50", "max"),
         (

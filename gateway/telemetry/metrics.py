@@ -75,86 +75,98 @@ class Metrics:
     """All metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
+        self._figures: dict[tuple[Route, str, Codec], Figures] = {}
+        self._count_who_came_and_went()
+        self._time_who_waited()
+        self._measure_engines()
+        self._measure_what_went_through()
+        self.loop_lag = self._histogram(
+            "loop_lag_seconds", "How late the event loop runs its timers."
+        )
+        ProcessCollector(registry=self.registry)
 
-        def counter(name: str, help: str, *labels: str) -> Counter:
-            return Counter(f"gateway_{name}", help, labels, registry=registry)
+    def _counter(self, name: str, help: str, *labels: str) -> Counter:
+        return Counter(f"gateway_{name}", help, labels, registry=self.registry)
 
-        def histogram(
-            name: str, help: str, *labels: str, buckets: tuple[float, ...] = LATENCY_S
-        ) -> Histogram:
-            return Histogram(f"gateway_{name}", help, labels, registry=registry, buckets=buckets)
+    def _histogram(
+        self, name: str, help: str, *labels: str, buckets: tuple[float, ...] = LATENCY_S
+    ) -> Histogram:
+        return Histogram(f"gateway_{name}", help, labels, registry=self.registry, buckets=buckets)
 
-        # Who came and went.
-        self.connections_ended = counter(
+    def _count_who_came_and_went(self) -> None:
+        self.connections_ended = self._counter(
             "connections_ended_total", "Connections that ended.", "route", "cause"
         )
-        self.contexts_opened = counter("contexts_opened_total", "Contexts that began.", "route")
-        self.contexts_closed = counter(
+        self.contexts_opened = self._counter(
+            "contexts_opened_total", "Contexts that began.", "route"
+        )
+        self.contexts_closed = self._counter(
             "contexts_closed_total", "Contexts that ended.", "route", "reason"
         )
-        self._errors = counter("errors_total", "Errors that callers were told.", "route", "code")
+        self._errors = self._counter(
+            "errors_total", "Errors that callers were told.", "route", "code"
+        )
 
-        # How long somebody waited.
-        self._first_payload = histogram(
+    def _time_who_waited(self) -> None:
+        self._first_payload = self._histogram(
             "first_payload_seconds",
             "From the first text of an utterance to its first audio.",
             *("route", "model", "codec"),
         )
-        self._first_audio = histogram(
+        self._first_audio = self._histogram(
             "first_audio_seconds",
             "From the first text of an utterance to its first audible sample.",
             *("route", "model", "codec"),
         )
-        self._clear = histogram("clear_seconds", "From a clear to its acknowledgement.", "route")
-        self._gap = histogram(
+        self._clear = self._histogram(
+            "clear_seconds", "From a clear to its acknowledgement.", "route"
+        )
+        self._gap = self._histogram(
             "gap_seconds", "Silences because audio came too late.", "route", "model"
         )
-        self._lead = histogram(
+        self._lead = self._histogram(
             "lead_seconds",
             "Audio sent and not yet played, after each frame.",
             *("route", "model"),
             buckets=LEAD_S,
         )
 
-        # What engines did.
-        self._queue_wait = histogram(
+    def _measure_engines(self) -> None:
+        self._queue_wait = self._histogram(
             "queue_wait_seconds", "From an order to the worker that takes it.", "model"
         )
-        self._engine_first_audio = histogram(
+        self._engine_first_audio = self._histogram(
             "engine_first_audio_seconds", "From a worker's start to its first audio.", "model"
         )
-        self._real_time_factor = histogram(
+        self._real_time_factor = self._histogram(
             "real_time_factor_ratio",
             "Time to make a segment over the length of its audio.",
             "model",
             buckets=RATIO,
         )
-        self._synthesis = counter(
+        self._synthesis = self._counter(
             "synthesis_seconds_total", "Time that workers were busy.", "model"
         )
-        self._audio_made = counter("audio_made_seconds_total", "Audio that was made.", "model")
-        self.segments = counter(
+        self._audio_made = self._counter(
+            "audio_made_seconds_total", "Audio that was made.", "model"
+        )
+        self.segments = self._counter(
             "segments_total", "Segments whose audio ended.", "route", "model", "ending"
         )
 
-        # What came in, what went out, and what was for nothing.
-        self._characters = counter(
+    def _measure_what_went_through(self) -> None:
+        self._characters = self._counter(
             "text_characters_total", "Characters of text taken.", "route", "model"
         )
-        self._audio = counter(
+        self._audio = self._counter(
             "audio_seconds_total", "Audio handed to clients.", "route", "model", "codec"
         )
-        self.audio_unheard = counter(
+        self.audio_unheard = self._counter(
             "audio_unheard_seconds_total",
             "Audio that was made and not heard.",
             *("route", "model", "cause"),
         )
-
-        # How the process is.
-        self.loop_lag = histogram("loop_lag_seconds", "How late the event loop runs its timers.")
-        ProcessCollector(registry=registry)
-        self._figures: dict[tuple[Route, str, Codec], Figures] = {}
 
     def figures(self, route: Route, model: str, codec: Codec) -> Figures:
         """The instruments of such contexts: the same ones each time."""

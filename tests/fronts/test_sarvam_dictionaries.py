@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from websockets.asyncio.client import connect
 
 from gateway.config import AccountsConfig
 from gateway.dialects.sarvam_dictionaries import DICTIONARIES_MAX, WORDS_MAX, Pronunciations
@@ -24,7 +26,7 @@ from tests.support.server import RunningServer, espeak_config, running_server, t
 pytestmark = pytest.mark.socket
 
 PATH = "/text-to-speech/pronunciation-dictionary"
-WORDS: Pronunciations = {"en-IN": {"SQL": "sequel"}, "hi-IN": {"AI": "ए आई"}}
+WORDS: Pronunciations = {"en-IN": {"SQL": "sequel", "url": "earl"}, "hi-IN": {"AI": "ए आई"}}
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ async def test_all_that_can_be_done_with_one(client: httpx.AsyncClient) -> None:
     # What is given is replaced or added, and the rest stays.
     change = {"en-IN": {"SQL": "ess cue ell", "URL": "earl"}}
     changed = await client.put(PATH, params={"dict_id": id}, files=form(change))
-    both = {"en-IN": change["en-IN"], "hi-IN": WORDS["hi-IN"]}
+    both = {"en-IN": WORDS["en-IN"] | change["en-IN"], "hi-IN": WORDS["hi-IN"]}
     assert changed.json() == {"dictionary_id": id, "updated_pronunciations": both}
     assert (await client.get(f"{PATH}/{id}")).json() == {"pronunciations": both}
 
@@ -102,6 +104,7 @@ async def test_it_is_heard_in_its_language_word_for_word() -> None:
         for text, language in (
             ("Our SQLs are fast.", "en-IN"),
             ("Our sql is fast.", "en-IN"),
+            ("Our URL is fast.", "en-IN"),
             ("Our AI is fast.", "en-IN"),
             ("SQL अच्छा है।", "hi-IN"),
         ):
@@ -109,6 +112,7 @@ async def test_it_is_heard_in_its_language_word_for_word() -> None:
         assert await speech("AI अच्छा है।", "hi-IN", dict_id=id) != await speech(
             "AI अच्छा है।", "hi-IN"
         )
+        assert await over_websocket(server, "Our SQL is fast.", id) == spoken
         # Of files only the ids of the requests differ.
         one, other = [
             await speech("Our SQL is fast.", "en-IN", route="", dict_id=id),
@@ -119,6 +123,26 @@ async def test_it_is_heard_in_its_language_word_for_word() -> None:
         asked = {"text": "One.", "model": "bulbul:v2", "dict_id": id}
         answer = await client.post("/text-to-speech/stream", json=asked)
         assert answer.headers["x-ignored-parameters"] == "dict_id"
+
+
+async def over_websocket(server: RunningServer, text: str, id: str) -> bytes:
+    """The audio of one text, flushed, by a dictionary."""
+    heard = b""
+    how = {"target_language_code": "en-IN", "output_audio_codec": "linear16", "dict_id": id}
+    async with connect(f"ws://127.0.0.1:{server.port}/text-to-speech/ws", proxy=None) as socket:
+        for said in (
+            {"type": "config", "data": {**how, "speaker": "shubh"}},
+            {"type": "text", "data": {"text": text}},
+            {"type": "flush"},
+        ):
+            await socket.send(msgspec.json.encode(said).decode())
+        async for message in socket:
+            told = msgspec.json.decode(message)
+            if told["type"] == "event":
+                return heard
+            assert told["type"] == "audio", told
+            heard += base64.b64decode(told["data"]["audio"])
+    raise AssertionError("there was no final")
 
 
 async def test_a_change_that_is_refused_changes_nothing(client: httpx.AsyncClient) -> None:

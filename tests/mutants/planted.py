@@ -15,6 +15,7 @@ from tests.mutants import (
     operations,
     results,
     sarvam,
+    sarvam_http,
     segmenter,
     session,
     shell,
@@ -38,4 +39,5 @@ PLANTED = (
     *asked_again.BUGS,
     *yourvoic.BUGS,
     *sarvam.BUGS,
+    *sarvam_http.BUGS,
 )

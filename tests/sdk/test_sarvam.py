@@ -17,8 +17,10 @@ import pytest_asyncio
 from gateway.accounts.credentials import Kind, new_credential
 from gateway.accounts.model import KeptKey, Key, KeyLimits, Scope
 from gateway.config import AccountsConfig
+from tests.audio.listening import decode_mp3
 from tests.fronts.peers import http_client
 from tests.support.checkout import ROOT
+from tests.support.documents import blocks
 from tests.support.server import Message, RunningServer, running_server, tone_config
 
 pytestmark = [
@@ -136,6 +138,18 @@ async def test_every_call_of_the_python_client(
             "socket": True,
         },
     }
+
+
+async def test_the_documents_example(server: RunningServer, tmp_path: Path) -> None:
+    python = environment("sarvamai-0.1.39", "bin/python")
+    document = ROOT / "docs" / "dialects" / "sarvam-websocket.md"
+    (block,) = (each for each in blocks(document) if each.text.startswith("# agent.py"))
+    text = block.text.replace("localhost:8080", f"127.0.0.1:{server.port}")
+    (tmp_path / "agent.py").write_text(text.replace('"KEY"', f'"{await key_of(server)}"'))
+    process = await asyncio.create_subprocess_exec(python, "agent.py", cwd=tmp_path)
+    assert await process.wait() == 0
+    samples, rate, _ = decode_mp3((tmp_path / "hello.mp3").read_bytes())
+    assert len(samples) > rate
 
 
 async def test_the_node_client(server: RunningServer) -> None:

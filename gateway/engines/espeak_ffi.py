@@ -25,6 +25,7 @@ _FLAG_END_PAUSE = 0x1000
 _POSITION_CHARACTER = 1
 _EVENT_END_OF_LIST = 0
 _EVENT_WORD = 1
+_RANDOM_SEED = 1
 _PARAMETER_RATE, _PARAMETER_VOLUME, _PARAMETER_PITCH, _PARAMETER_PITCH_RANGE = 1, 2, 3, 4
 
 
@@ -52,6 +53,7 @@ class Espeak:
         lib.espeak_ListVoices.argtypes = [ctypes.c_char_p]
         lib.espeak_ListVoices.restype = ctypes.POINTER(ctypes.c_void_p)
         lib.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
+        lib.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
         lib.espeak_Synth.argtypes = [
             ctypes.c_char_p,
             ctypes.c_size_t,
@@ -71,6 +73,8 @@ class Espeak:
         )
         if self.sample_rate <= 0:
             raise EspeakError("the voice data cannot be read")
+        # It takes the time for one, and some variants breathe by chance.
+        lib.espeak_ng_SetRandSeed(_RANDOM_SEED)
         self._on_audio: OnAudio = lambda pcm, words: None
         self._callback = _Callback(self._deliver)
         lib.espeak_SetSynthCallback(self._callback)

@@ -36,6 +36,7 @@ LIMIT = 2_000
 SOMETIMES = {
     *("X-Ignored-Fields", "X-Ignored-Parameters", "X-Adjusted-Parameters"),
     *("X-Speech-Warnings", "X-Replay-Of"),
+    *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
 }
 """Headers of successes that depend on more than the route."""
 

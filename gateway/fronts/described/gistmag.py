@@ -20,7 +20,7 @@ from gateway.dialects.gistmag.speech import (
     GistMagStreamBody,
 )
 from gateway.dialects.gistmag.voices import FAMILIES, GistMagVoice
-from gateway.fronts.described.operation import JSON, Dialect, Operation
+from gateway.fronts.described.operation import JSON, SPEECH, Dialect, Operation
 from gateway.fronts.described.schemas import Json
 
 NAME = "gistmag"
@@ -56,13 +56,7 @@ class GistMagKey(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str | UnsetType = UNSET
 
 
-_SPEECH = (
-    *(e.InvalidMessage, e.InvalidValue, e.TextMissing, e.TextTooLong, e.MessageTooLarge),
-    *(e.UnknownVoice, e.Unsupported, e.Unauthorized, e.Forbidden, e.RateLimited),
-    *(e.CreditsExhausted, e.AccountsUnavailable, e.Overloaded, e.Draining),
-    *(e.EngineLost, e.EngineTimeout, e.SegmentRejected, e.EngineFailed),
-    *(e.IdempotencyKeyReused, e.IdempotencyKeyInUse, e.IdempotencyKeySpent),
-)
+_SPEECH = tuple(error for error in SPEECH if error is not e.UnknownModel)
 _KEY = (
     *(e.InvalidMessage, e.InvalidValue, e.MessageTooLarge, e.RateLimited, e.AccountsUnavailable),
 )
@@ -73,12 +67,29 @@ _QUERY: dict[tuple[str, str], Json] = {
 _EXAMPLE_KEY: Json = {"api_key": "sk_1f2e3d4c5b6a.secret"}
 _CLONE_NAMES = ("gistmag_clone", "gistmag_clone_stream", "gistmag_clone_batch")
 
+_NUMBER: Json = {"type": "integer", "minimum": 0}
+HEADERS: dict[str, Json] = {
+    "X-Chunk-Size": {"description": "Characters of a piece, at most.", "schema": _NUMBER},
+    "X-Chunk-Size-Max": {"description": "The largest `chunk_size`.", "schema": _NUMBER},
+    "X-RateLimit-Limit": {"description": "Requests a minute, where limited.", "schema": _NUMBER},
+    "X-RateLimit-Remaining": {"description": "That are left.", "schema": _NUMBER},
+    "X-RateLimit-Reset": {
+        "description": "When all of them are there again, in seconds since 1970.",
+        "schema": _NUMBER,
+    },
+}
+_TOLD = (
+    *("X-Ignored-Parameters", "X-Adjusted-Parameters", "X-Speech-Warnings"),
+    *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+)
+
 OPERATIONS = (
     Operation(
         *("post", "/tts", "gistmag_tts", "Speak a text into a WAV file."),
         gives={"audio/wav": None},
         refuses=_SPEECH,
         takes=GistMagSpeechBody,
+        headers=_TOLD,
         examples=(
             {"text": "Hello there."},
             {"text": "Hello there.", "voice_name": "en-US-Wavenet-D", "speed": 1.2, "pitch": -2},
@@ -89,6 +100,7 @@ OPERATIONS = (
         gives={"audio/mpeg": None},
         refuses=_SPEECH,
         takes=GistMagStreamBody,
+        headers=("X-Chunk-Size", "X-Chunk-Size-Max", *_TOLD),
         examples=({"text": "Hello there. How are you?", "language": "en", "chunk_size": 200},),
     ),
     Operation(
@@ -96,6 +108,7 @@ OPERATIONS = (
         gives={"audio/mpeg": None},
         refuses=_SPEECH,
         takes=GistMagBatchBody,
+        headers=_TOLD,
         examples=({"text": "Hello there. How are you?", "pause_duration": 800},),
     ),
     Operation(
@@ -136,6 +149,7 @@ def described(catalog: Catalog, limits: Limits) -> Dialect:
     return Dialect(
         *(NAME, OPERATIONS, GistMagErrorBody, GistMagWords()),
         bases=bases,
+        headers=HEADERS,
         refine=lambda schemas: _refine(schemas, catalog, limits),
     )
 

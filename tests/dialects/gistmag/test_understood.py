@@ -6,6 +6,7 @@ import math
 
 import msgspec
 import pytest
+from hypothesis import given, strategies as st
 
 from gateway.core.errors import (
     CreditsExhausted,
@@ -381,3 +382,53 @@ class TestErrors:
     ) -> None:
         told = GistMagWords().refuse(error("no").problem, "r", 0.0)
         assert (told.status, msgspec.json.decode(told.body)["error"]) == (status, title)
+
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+NEAR = {
+    "text": st.text(min_size=1, max_size=9),
+    "language": st.sampled_from(["en", "en-GB", "xx", ""]),
+    "voice_name": st.sampled_from(["en-US-Wavenet-D", "A", "it-IT-B", "xx-XX-Standard-A", "Bob"]),
+    "speed": st.floats(-1, 9),
+    "pitch": st.floats(-99, 99),
+    "volume_gain_db": st.floats(-97, 17),
+    "chunk_size": st.integers() | st.floats(-1, 600),
+    "pause_duration": st.integers(-1, 20_000),
+    "api_key": st.text(max_size=9),
+}
+BODIES = (
+    st.fixed_dictionaries({}, optional=NEAR).map(msgspec.json.encode)
+    | st.fixed_dictionaries({}, optional=dict.fromkeys(NEAR, JSONS)).map(msgspec.json.encode)
+    | st.binary(max_size=60)
+)
+TYPES = st.sampled_from(
+    [
+        "",
+        "application/json",
+        TestKeys.FORM,
+        "multipart/form-data; boundary=x",
+        "multipart/form-data",
+    ]
+) | st.text(st.characters(max_codepoint=255), max_size=40)
+
+
+@given(BODIES, TYPES, st.sampled_from([TTS, STREAM, BATCH]))
+def test_any_body_is_understood_or_the_callers_mistake(
+    body: bytes, type_: str, exchange: Exchange
+) -> None:
+    asked = posted(body, **{"content-type": type_})
+    try:
+        exchange.credentials(asked)
+        what = exchange.understand(asked, CATALOG, Limits())
+    except GatewayError as error:
+        told = exchange.refuse(error.problem, "req_1", 1.5)
+        assert told.status in {400, 401}
+        msgspec.json.decode(told.body, type=GistMagErrorBody)
+    else:
+        assert described(exchange, what)

@@ -136,8 +136,8 @@ BUGS = (
         "file-never-lets-go",
         "sending a whole file takes no turn of the loop",
         "gateway/fronts/answer.py",
-        "            await bound(self._stream(part))\n            await asyncio.sleep(0)\n",
-        "            await bound(self._stream(part))\n",
+        "            await bound(self._stream(block))\n            await asyncio.sleep(0)\n",
+        "            await bound(self._stream(block))\n",
         ("tests/guard/test_turns.py",),
     ),
     Planted(

@@ -209,23 +209,7 @@ class SpeechOverHttp:
         try:
             async with asyncio.TaskGroup() as tasks:
                 wake = Wake()
-                speaker = house.new_speaker(
-                    agreed.settings,
-                    tasks,
-                    wake,
-                    frame_ms=FRAME_MS,
-                    route=ROUTE,
-                    file=True,
-                    whole=agreed.whole,
-                    raw=agreed.loudness_lufs is not None,
-                    owner=owner,
-                    meter=answer.meter,
-                    name=DEFAULT_CONTEXT,
-                    sample_start=agreed.sample_start or 0,
-                    lexicon=lexicon,
-                )
-                answer.receipt = speaker.receipt
-                house.receipts.begin(answer.request_id, answer.principal, ROUTE, speaker.receipt)
+                speaker = self._begin(agreed, lexicon, owner, answer, tasks, wake)
                 stall = Stall(
                     house.limits.send_stall_ms / 1_000,
                     # A whole file is sent long after it was taken from its session.
@@ -261,6 +245,36 @@ class SpeechOverHttp:
             return answer.problem if told.cancelled() else told.result()
         finally:
             house.close_context(caller)
+
+    def _begin(
+        self,
+        agreed: Agreed,
+        lexicon: Lexicon | None,
+        owner: str,
+        answer: Answer,
+        tasks: asyncio.TaskGroup,
+        wake: Wake,
+    ) -> Speaker:
+        """A speaker for this request, with a receipt that can be asked for from now on."""
+        speaker = self._house.new_speaker(
+            agreed.settings,
+            tasks,
+            wake,
+            frame_ms=FRAME_MS,
+            route=ROUTE,
+            file=True,
+            whole=agreed.whole,
+            raw=agreed.loudness_lufs is not None,
+            owner=owner,
+            meter=answer.meter,
+            name=DEFAULT_CONTEXT,
+            sample_start=agreed.sample_start or 0,
+            lexicon=lexicon,
+        )
+        answer.receipt = speaker.receipt
+        receipts = self._house.receipts
+        receipts.begin(answer.request_id, answer.principal, ROUTE, speaker.receipt)
+        return speaker
 
     async def _tell(
         self,

@@ -9,7 +9,15 @@ import pytest
 
 from gateway.bench.instruments.http import HttpClient
 from gateway.bench.instruments.metrics import measure
-from gateway.bench.instruments.timeline import Codec, Failure, Form, Timeline, Wire, clock
+from gateway.bench.instruments.timeline import (
+    NATIVE_WIRES,
+    Codec,
+    Failure,
+    Form,
+    Timeline,
+    Wire,
+    clock,
+)
 from gateway.bench.instruments.utterance import Client, Piece, Utterance, whole
 from gateway.bench.instruments.websocket import WebSocketClient
 from gateway.bench.link import Conditions, Link
@@ -137,7 +145,7 @@ async def test_what_the_gateway_refuses_is_refused(server: RunningServer) -> Non
         assert "unknown_model" in trouble.detail
 
 
-@pytest.mark.parametrize("wire", [Wire.HTTP, Wire.WEBSOCKET])
+@pytest.mark.parametrize("wire", NATIVE_WIRES)
 async def test_sessions_come_speak_and_go(server: RunningServer, wire: Wire) -> None:
     mix = Mix(
         turns=(2, 2),

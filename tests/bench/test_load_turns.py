@@ -11,6 +11,7 @@ from gateway.bench.compare.target import Target
 from gateway.bench.instruments.http import HttpClient
 from gateway.bench.instruments.objectives import Objectives
 from gateway.bench.instruments.timeline import (
+    NATIVE_WIRES,
     Message,
     Payload,
     Sent,
@@ -39,7 +40,7 @@ from tests.support.calibration import (
 )
 
 TEXT = "Twelve characters and some more."
-BOTH = list(Wire)
+BOTH = NATIVE_WIRES
 LENIENT = Objectives(ttfa_s_max=1.0)
 """A busy machine keeps it all the same."""
 NOBODY = Target("127.0.0.1", 1)

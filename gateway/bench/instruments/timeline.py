@@ -28,6 +28,9 @@ class Wire(StrEnum):
     """A WebSocket on which nobody says which text was spoken."""
 
 
+NATIVE_WIRES = (Wire.HTTP, Wire.WEBSOCKET)
+
+
 class Codec(StrEnum):
     """The codecs that the harness can decode, by their names on the wire."""
 

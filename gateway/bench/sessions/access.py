@@ -9,7 +9,7 @@ from http import HTTPStatus
 from gateway.bench.compare.target import CHECK_S_MAX, Target, TargetFailed
 from gateway.bench.instruments.http import HttpClient
 from gateway.bench.instruments.metrics import measure
-from gateway.bench.instruments.timeline import Form, Trouble, Wire, clock
+from gateway.bench.instruments.timeline import NATIVE_WIRES, Form, Trouble, Wire, clock
 from gateway.bench.instruments.utterance import PATIENCE_S, whole
 from gateway.bench.instruments.websocket import WebSocketClient
 
@@ -43,7 +43,7 @@ class Access:
             ) from None
 
     async def _check(self, form: Form, parameters: dict[str, object]) -> None:
-        for wire in Wire:
+        for wire in NATIVE_WIRES:
             client = self.client(wire, CHECK_PATIENCE_S)
             timeline = await client.speak(whole("Hello.", form, **parameters), clock())
             client.close()

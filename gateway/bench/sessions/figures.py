@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from gateway.bench.instruments.stats import Latencies
-from gateway.bench.instruments.timeline import Wire
+from gateway.bench.instruments.timeline import NATIVE_WIRES
 from gateway.bench.sessions.heard import Heard, Outcome
 from gateway.bench.sessions.plan import Load
 from gateway.bench.sessions.results import CpuShares, Distribution, Errors, Figures, Harness
@@ -97,7 +97,7 @@ def _errors(failed: Sequence[Heard]) -> dict[str, Errors]:
 
 def _times(turns: Sequence[Heard]) -> dict[str, Distribution]:
     by_name = {name: [getattr(turn, field) for turn in turns] for name, field in _TIMES.items()}
-    for wire in Wire:
+    for wire in NATIVE_WIRES:
         by_name[f"ttfa {wire}"] = [turn.ttfa_s for turn in turns if turn.place.wire is wire]
     return {
         name: distribution(known)

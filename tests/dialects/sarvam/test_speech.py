@@ -21,8 +21,7 @@ from tests.support.memory import memory_house, memory_socket
 from tests.support.sarvam import SarvamClient, sarvam_in_memory
 from tests.support.server import Message
 
-MP3_TEXTS, TEXTS = 200, 50
-"""MP3 holds back most, and is what clients get who name no codec."""
+TEXTS = 200
 RATE = 24_000
 BUFFERING: Message = {
     "release_chars": 50,
@@ -44,7 +43,7 @@ async def say_all(client: SarvamClient, codec: str, texts: list[str]) -> list[by
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", [name for name in CODECS if name != "linear16"])
 async def test_each_flush_is_complete_to_the_last_word(name: str) -> None:
-    texts = random_texts(list(CODECS).index(name), MP3_TEXTS if name == "mp3" else TEXTS)
+    texts = random_texts(list(CODECS).index(name), TEXTS)
     format = format_of(CODECS[name], RATE)
     async with memory_house() as house:
         async with sarvam_in_memory(house) as client:

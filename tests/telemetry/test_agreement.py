@@ -15,7 +15,7 @@ import pytest
 
 from gateway.bench.instruments.http import HttpClient
 from gateway.bench.instruments.metrics import Metrics, measure
-from gateway.bench.instruments.timeline import Codec, Form, Timeline, Wire
+from gateway.bench.instruments.timeline import NATIVE_WIRES, Codec, Form, Timeline, Wire
 from gateway.bench.instruments.utterance import Client, whole
 from gateway.bench.instruments.websocket import WebSocketClient
 from gateway.config import EnginesConfig, ToneConfig
@@ -67,7 +67,7 @@ def clients(server: RunningServer) -> list[Client]:
 
 
 async def test_counts_and_sums_are_equal(server: RunningServer, probe: httpx.AsyncClient) -> None:
-    segments = dict.fromkeys(Wire, 0)
+    segments = dict.fromkeys(NATIVE_WIRES, 0)
     samples: dict[tuple[Wire, Codec], int] = {}
     for form in FORMS:
         for client in clients(server):
@@ -85,7 +85,7 @@ async def test_counts_and_sums_are_equal(server: RunningServer, probe: httpx.Asy
             seconds = told.value("audio_seconds_total", **labels)
             assert round(seconds * RATE, 3) == count
     contexts = len(TEXTS) * len(FORMS)
-    for route in Wire:
+    for route in NATIVE_WIRES:
         assert told.value("contexts_opened_total", route=route) == contexts
         assert told.value("contexts_closed_total", route=route, reason="finished") == contexts
         assert told.value("connections_ended_total", route=route, cause="complete") == (
@@ -100,7 +100,7 @@ async def test_counts_and_sums_are_equal(server: RunningServer, probe: httpx.Asy
 
 
 @pytest.mark.wall_clock
-@pytest.mark.parametrize("wire", Wire)
+@pytest.mark.parametrize("wire", NATIVE_WIRES)
 @pytest.mark.parametrize("form", [FORMS[0], FORMS[-1]], ids=lambda form: form.codec.value)
 async def test_the_mean_time_to_first_audio_is_the_same(
     server: RunningServer, probe: httpx.AsyncClient, wire: Wire, form: Form

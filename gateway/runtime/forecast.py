@@ -22,6 +22,19 @@ from gateway.runtime.turns import Turns
 TELLING_LOAD = 0.05
 """Below this share of any part nothing is learnt about the cost of a listener: it would be noise."""
 
+COST_MEMORY_S = 10.0
+"""Over so long it is learnt what a second of audio costs."""
+COST_KNOWN_FROM = 0.3
+"""Below this share of the cores nothing is learnt about that, and nobody is refused for it."""
+ACCEPTED_MEMORY_S = 2.0
+"""Over so long it is counted who came in: as long as a listener is served ahead, who plays while others are served."""
+SPEECH_S_MAX = 10.0
+"""What one newcomer brings is taken for no more than this at once; the rest of a long speech comes as it is played."""
+SPEECH_S_USUAL = 7.0
+"""As long as a speech is taken to be while nobody has ended one."""
+SPEECHES = 30
+"""Of so many, about, the average length is known."""
+
 RISE_S = 1.0
 """The event loop is believed to be busy sooner than to be free again: the newcomers of a second are heard for ten."""
 
@@ -47,12 +60,28 @@ class Forecast:
         """Share of the cores."""
         self._handed = Rate()
         self._downloaded = Rate()
+        self._spent = Rate(COST_MEMORY_S)
+        self._heard = Rate(COST_MEMORY_S)
+        self._accepted = Rate(ACCEPTED_MEMORY_S)
+        self._speech_s = SPEECH_S_USUAL
+        self._cost = 0.0
+        """Share of the cores that a second of audio takes per second; 0 = not known."""
         self._listener_cost: float | None = None
         """The share of the busiest part that one listener takes: who hears a second of audio per second."""
 
     def handed(self, audio_s: float, *, can_wait: bool) -> None:
         """So much audio went to a listener who follows a clock, or to a download, which can wait."""
-        (self._downloaded if can_wait else self._handed).add(audio_s, self._clock())
+        now = self._clock()
+        (self._downloaded if can_wait else self._handed).add(audio_s, now)
+        self._heard.add(audio_s, now)
+
+    def accepted(self) -> None:
+        """Somebody came in to hear something."""
+        self._accepted.add(self._speech_s, self._clock())
+
+    def spoke(self, audio_s: float) -> None:
+        """Somebody has been told all that he will be: so much audio."""
+        self._speech_s += (min(audio_s, SPEECH_S_MAX) - self._speech_s) / SPEECHES
 
     def loop_took(self, worked_s: float, waited_s: float, elapsed_s: float) -> None:
         """Of the last `elapsed_s` the event loop's thread worked for `worked_s`, and waited for a core or was late for `waited_s`."""
@@ -62,6 +91,11 @@ class Forecast:
     def cores_took(self, busy_s: float, elapsed_s: float) -> None:
         """In the last `elapsed_s` everything together took as much as would keep all cores busy for `busy_s`."""
         self._busy = _following(self._busy, busy_s, elapsed_s)
+        now = self._clock()
+        self._spent.add(busy_s, now)
+        heard = self._heard.per_s(now)
+        if self._busy >= COST_KNOWN_FROM and heard > 0:
+            self._cost = self._spent.per_s(now) / heard
 
     def loads(self) -> dict[str, float]:
         """The share of each part, from 0 on, that listeners had lately, or of an engine that those who are there need."""
@@ -74,6 +108,7 @@ class Forecast:
             "encoders": self._farm.load(),
             "event loop": self._loop(now),
             "cores": self._busy * self._listened(now),
+            "newcomers": self._newcomers(now),
         }
 
     def listeners_free(self) -> int | None:
@@ -96,6 +131,11 @@ class Forecast:
 
     def judge_wait(self, engine: str) -> None:
         """May speech begin now? Raises Overloaded."""
+        if (
+            self._bounds_load
+            and self._newcomers(self._clock()) * 100 > self._limits.load_percent_max
+        ):
+            raise self._full("newcomers")
         self._judge_promise(engine)
         wait_ms = round(self._turns[engine].wait_s(self._clock()) * 1_000)
         if wait_ms > self._limits.wait_ms_max:
@@ -109,6 +149,13 @@ class Forecast:
         """What listeners have of the event loop: of its work as much as of the audio. What it waits for and by how much it is
         late counts in full: downloads keep it from no core, for their workers are the last to get one, and make it hardly late."""
         return min(1.0, self._waited + self._worked * self._listened(now))
+
+    def _newcomers(self, now: float) -> float:
+        """The share of the cores that those need who came in lately, as far as can be told: before anybody is late, and
+        before the cores are as busy as that."""
+        if self._busy < COST_KNOWN_FROM:
+            return 0.0
+        return self._accepted.per_s(now) * self._cost
 
     def _listened(self, now: float) -> float:
         """The share of the audio that listeners had."""

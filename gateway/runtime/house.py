@@ -189,7 +189,7 @@ class House:
                 spent=None if meter is None else lambda: meter.millicredits,
             ),
             self.clock,
-            self.admission.forecast.handed,
+            self.admission.forecast,
             owner,
             meter,
         )

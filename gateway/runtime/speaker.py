@@ -35,17 +35,21 @@ SLICE_CHARS = 256
 """Characters that are cleaned and cut in one go: a quarter of a millisecond of prose, three of the worst there is."""
 
 
-class Handed(Protocol):
-    """Is told of audio that went to somebody."""
+class Audience(Protocol):
+    """Is told what those hear whom the gateway speaks to."""
 
-    def __call__(self, audio_s: float, *, can_wait: bool) -> None:
-        """So many seconds, to a listener who follows a clock or to a download, which can wait."""
+    def handed(self, audio_s: float, *, can_wait: bool) -> None:
+        """So many seconds went to a listener who follows a clock, or to a download, which can wait."""
+        ...
+
+    def spoke(self, audio_s: float) -> None:
+        """Somebody has been told all that he will be: so much audio."""
         ...
 
 
 class Speaker:
     """Carries between a session and its engine. `wake` is called whenever there may be something new to pull.
-    `timeline` and `receipt` are shown all that happens, in times of `watch`; `handed` is told
+    `timeline` and `receipt` are shown all that happens, in times of `watch`; `audience` is told
     what audio was handed out; `owner` is whose share of the engines this is, and `meter` what it costs;
     None = nothing.
 
@@ -63,7 +67,7 @@ class Speaker:
         timeline: Timeline,
         receipt: Receipt,
         watch: Callable[[], float],
-        handed: Handed,
+        audience: Audience,
         owner: str,
         meter: Meter | None = None,
     ) -> None:
@@ -76,7 +80,9 @@ class Speaker:
         self._timeline = timeline
         self.receipt = receipt
         self._watch = watch
-        self._handed = handed
+        self._audience = audience
+        self._audio_s: float | None = 0.0
+        """What was handed out; None = that was told."""
         self._owner = owner
         self._meter = meter
         self._clock = asyncio.get_running_loop().time
@@ -122,7 +128,9 @@ class Speaker:
         self._timeline.pulled(event)
         if isinstance(event, Audio):
             audio_s = len(event.data) / SAMPLE_BYTES / self.session.settings.engine_rate
-            self._handed(audio_s, can_wait=self._can_wait(deadline, now))
+            self._audience.handed(audio_s, can_wait=self._can_wait(deadline, now))
+            if self._audio_s is not None:
+                self._audio_s += audio_s
         events = await self._outlet.pass_on(event, deadline)
         self._timeline.handed_out(events, self._watch(), self._outlet.delay_s)
         if isinstance(event, Closed):
@@ -184,8 +192,13 @@ class Speaker:
         return self._meter.cover(order.segment, order.chars, self.session.settings.model)
 
     def _heed_the_end(self) -> None:
-        if self._meter is not None and self.session.state is State.CLOSED:
+        if self.session.state is not State.CLOSED:
+            return
+        if self._meter is not None:
             self._meter.close()
+        if self._audio_s is not None:
+            self._audience.spoke(self._audio_s)
+            self._audio_s = None
 
     async def _perform(
         self, order: Synthesize, needed_by: float, paid: asyncio.Future[Problem | None] | None

@@ -111,6 +111,55 @@ async def test_a_hundred_percent_bounds_nothing() -> None:
     judge.judge_wait("tone")
 
 
+async def settle(
+    judge: Forecast, *, busy: float, audio_s: float, accepted: int, speech_s: float
+) -> None:
+    """A minute of so much a second."""
+    for _ in range(60):
+        for _ in range(accepted):
+            judge.accepted()
+            judge.spoke(speech_s)
+        judge.handed(audio_s, can_wait=False)
+        judge.cores_took(busy, 1.0)
+        await asyncio.sleep(1.0)
+
+
+async def test_newcomers_are_told_by_what_they_will_need_before_the_cores_are_busy() -> None:
+    judge = forecast({"tone": Turns(2)}, load_percent_max=90)
+    await settle(judge, busy=0.6, audio_s=60.0, accepted=10, speech_s=6.0)
+    # In the second since the last ones came, two fifths of them were forgotten.
+    assert 0.4 < judge.loads()["newcomers"] < 0.7
+    judge.judge_wait("tone")
+    # Twice as many in the next second: there is no telling it from the cores yet.
+    came = 0
+    while judge.loads()["newcomers"] <= 0.9:
+        judge.judge_wait("tone")
+        judge.accepted()
+        came += 1
+    with pytest.raises(Overloaded, match="newcomers"):
+        judge.judge_wait("tone")
+    assert 10 <= came < 30
+    assert judge.loads()["cores"] < 0.7
+    await asyncio.sleep(4.0)
+    judge.judge_wait("tone")
+
+
+async def test_nobody_is_refused_for_others_who_came_while_little_is_done() -> None:
+    judge = forecast({"tone": Turns(2)}, load_percent_max=90)
+    await settle(judge, busy=0.6, audio_s=60.0, accepted=10, speech_s=6.0)
+    for _ in range(60):
+        judge.cores_took(0.0, 1.0)
+    for _ in range(1_000):
+        judge.accepted()
+    judge.judge_wait("tone")
+
+
+async def test_a_long_speech_counts_as_much_as_is_made_of_it_at_once() -> None:
+    judge = forecast({"tone": Turns(2)}, load_percent_max=90)
+    await settle(judge, busy=0.6, audio_s=60.0, accepted=1, speech_s=3_600.0)
+    assert 0.04 < judge.loads()["newcomers"] < 0.14
+
+
 async def hold(turns: Turns, holders: int, seconds: float) -> None:
     async def visit() -> None:
         async with turns.turn(0.0):

@@ -144,5 +144,6 @@ class EncodeFarm:
             self._line.taken(ticket.owner, now, can_wait=can_wait)
         ticket.item.run()
         with self._changed:
-            self._line.left(ticket.owner, time.monotonic(), can_wait=can_wait)
+            ended = time.monotonic()
+            self._line.left(ticket.owner, ended, ended - now, can_wait=can_wait)
         return True

@@ -2,15 +2,18 @@
 expense of the others.
 
 Three classes, one after the other: those who are about to run dry or hear nothing yet, those who have something left to
-play, and downloads, which can wait. Within a class the earliest need is first. But an owner who lately had
-clearly more than an equal part of the places comes after all others of the class, so that a hundred newcomers of one
-owner cost another's newcomer nothing.
+play, and what can wait. In the first two the earliest need is first. But an owner who lately had clearly more than an
+equal part of the places comes after all others of the class, so that a hundred newcomers of one owner cost another's
+newcomer nothing.
 
-Who takes audio as fast as it is made may be a file or a player; nobody can see which. Such a stream (`eager`) has a
-listener, too, until so much is ahead of him that it can wait as a file can. So it never gets less than it takes to play.
+Whole files can wait. Who takes audio as fast as it is made may be a file or a player; nobody can see which. Such a stream
+(`eager`) has a listener, too, once little is ahead of him: so it never gets less than it takes to play. Until then it can
+wait, and those who can are served in the order in which they came. By need, a crowd of them would all be equally far
+ahead, so that all end at once and begin at once, and each newcomer would stand among many. How much is little depends on
+how long a turn takes: whoever is served at the last moment has run dry before the place is free.
 
-Downloads are last, but not never: when listeners take everything, the download that has waited longest comes first as long
-as all of them together had less than a small part of the places.
+What can wait is last, but not never: when listeners take everything, what has waited longest comes first as long
+as all of that had less than a small part of the places.
 
 Engines' places and encoders' threads both stand behind such a line. Pure: `now` is an argument, in seconds of one clock.
 """
@@ -20,6 +23,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -31,12 +35,18 @@ DUE_S = 0.25
 """Whose listener runs dry within this time is as urgent as a newcomer."""
 UNFAIR_SHARE = 0.1
 """By so much of all places may an owner exceed an equal part before others of the same urgency go first."""
+NEAR_S = 0.5
+"""An eager stream with less than this to play is served as one who follows a clock is,"""
+NEAR_TURNS = 3.0
+"""or with less than so many turns take."""
 AHEAD_S = 2.0
-"""An eager stream with more than this to play can wait."""
+"""What an eager stream has made for it with more than this to play counts as a download."""
 DOWNLOAD_SHARE = 0.03
-"""So much of all places downloads get in any case,"""
+"""So much of all places those who can wait get in any case,"""
 DOWNLOAD_WAIT_S = 1.0
 """once one has waited for so long: clients hang up on a body that stands still."""
+TURN_WEIGHT = 0.1
+"""What the newest turn counts in the average length of turns."""
 
 
 @dataclass(order=True, slots=True)
@@ -49,16 +59,97 @@ class Ticket(Generic[T]):
     item: T = field(compare=False)
     since: float = field(compare=False)
     eager: bool = field(compare=False, default=False)
+    waits: bool = field(compare=False, default=True)
+    """False once it has left the line."""
 
     def can_wait(self, now: float) -> bool:
         """Whether this is a download."""
         return can_wait(self.needed_by, now, eager=self.eager)
 
 
-@dataclass(slots=True)
+class _ByNeed(Generic[T]):
+    """Tickets, the earliest need first. Those that leave from within are skipped later, so that leaving costs little."""
+
+    def __init__(self) -> None:
+        self._heap: list[Ticket[T]] = []
+        self._gone = 0
+        """Of these, how many have left."""
+
+    def push(self, ticket: Ticket[T]) -> None:
+        heapq.heappush(self._heap, ticket)
+
+    def first(self) -> Ticket[T] | None:
+        while self._heap and not self._heap[0].waits:
+            heapq.heappop(self._heap)
+            self._gone -= 1
+        return self._heap[0] if self._heap else None
+
+    def note_gone(self) -> None:
+        """One of them has left."""
+        self._gone += 1
+        if 2 * self._gone > len(self._heap):
+            self._heap = [ticket for ticket in self._heap if ticket.waits]
+            heapq.heapify(self._heap)
+            self._gone = 0
+
+    def due(self, by: float) -> int:
+        """How many are needed by then."""
+        return sum(ticket.waits and ticket.needed_by <= by for ticket in self._heap)
+
+
 class _Owner(Generic[T]):
-    used: Occupancy
-    waiting: list[Ticket[T]] = field(default_factory=list)
+    """Whom one owner has in the line, and how much of the places it had lately."""
+
+    def __init__(self, places: int) -> None:
+        self.used = Occupancy(places)
+        self.waiting = 0
+        self._followers: _ByNeed[T] = _ByNeed()
+        """Who follows a clock, as does whoever has heard nothing yet."""
+        self._eager: _ByNeed[T] = _ByNeed()
+        self._patient: dict[int, Ticket[T]] = {}
+        """Eager streams and whole files, by arrival, and so in its order."""
+
+    def push(self, ticket: Ticket[T]) -> None:
+        self.waiting += 1
+        if ticket.eager or ticket.needed_by == math.inf:
+            self._patient[ticket.arrival] = ticket
+        if ticket.needed_by < math.inf:
+            self._line_of(ticket).push(ticket)
+
+    def remove(self, ticket: Ticket[T]) -> None:
+        self.waiting -= 1
+        ticket.waits = False
+        self._patient.pop(ticket.arrival, None)
+        if ticket.needed_by < math.inf:
+            self._line_of(ticket).note_gone()
+
+    def first(self, now: float, near_s: float) -> tuple[int, Ticket[T]]:
+        """Who is next of those who wait here, after how urgent that is: 0, 1, or 2 for what can wait."""
+        first, stream = self._followers.first(), self._eager.first()
+        if stream is not None and stream.needed_by <= now + near_s:
+            first = stream if first is None else min(first, stream)
+        if first is not None:
+            return (0 if first.needed_by <= now + DUE_S else 1), first
+        oldest = self.oldest(now, near_s) or stream
+        assert oldest is not None, "nobody waits"
+        return 2, oldest
+
+    def oldest(self, now: float, near_s: float) -> Ticket[T] | None:
+        """Who has waited longest of those who can."""
+        while self._patient:
+            oldest = next(iter(self._patient.values()))
+            if oldest.needed_by > now + near_s:
+                return oldest
+            # Its listener is served before he runs dry, and needs no favour.
+            del self._patient[oldest.arrival]
+        return None
+
+    def due(self, by: float) -> int:
+        """How many are needed by then."""
+        return self._followers.due(by) + self._eager.due(by)
+
+    def _line_of(self, ticket: Ticket[T]) -> _ByNeed[T]:
+        return self._eager if ticket.eager else self._followers
 
 
 class FairLine(Generic[T]):
@@ -70,6 +161,8 @@ class FairLine(Generic[T]):
 
     def __init__(self, places: int, *, by_arrival: bool = False) -> None:
         assert places >= 1
+        self.turn_s = 0.0
+        """How long a place is held, on the average of the last times."""
         self._by_arrival = by_arrival
         self._places = places
         self._arrivals = itertools.count()
@@ -78,8 +171,6 @@ class FairLine(Generic[T]):
         self._waiting = 0
         self._listeners = Occupancy(places)
         self._downloads = Occupancy(places)
-        self._downloads_waiting: dict[int, Ticket[T]] = {}
-        """By arrival, and so in its order."""
 
     def __len__(self) -> int:
         """How many wait."""
@@ -92,39 +183,25 @@ class FairLine(Generic[T]):
         if self._by_arrival:
             needed_by, owner, eager = 0.0, "", False
         ticket = Ticket(needed_by, next(self._arrivals), owner, item, now, eager)
-        heapq.heappush(self._owner(owner, now).waiting, ticket)
-        if ticket.can_wait(now):
-            self._downloads_waiting[ticket.arrival] = ticket
+        self._owner(owner, now).push(ticket)
         self._waiting += 1
         return ticket
 
     def withdraw(self, ticket: Ticket[T]) -> bool:
         """Leave the line; false for whoever is not in it any more."""
-        owner = self._owners.get(ticket.owner)
-        if owner is None or ticket not in owner.waiting:
+        if not ticket.waits:
             return False
-        owner.waiting.remove(ticket)
-        heapq.heapify(owner.waiting)
-        self._downloads_waiting.pop(ticket.arrival, None)
+        self._owners[ticket.owner].remove(ticket)
         self._waiting -= 1
         return True
 
     def pop(self, now: float) -> Ticket[T] | None:
         """Whoever is next leaves the line; None when nobody waits."""
-        ahead = [owner for owner in self._owners.values() if owner.waiting]
-        if not ahead:
+        owners = [owner for owner in self._owners.values() if owner.waiting]
+        if not owners:
             return None
-        if (overdue := self._overdue(now)) is not None:
-            self.withdraw(overdue)
-            return overdue
-        if len(ahead) == 1:
-            chosen = ahead[0]
-        else:
-            fair = 1 / len(ahead) + UNFAIR_SHARE
-            chosen = min(ahead, key=lambda owner: _rank(owner, now, fair))
-        self._waiting -= 1
-        ticket = heapq.heappop(chosen.waiting)
-        self._downloads_waiting.pop(ticket.arrival, None)
+        ticket = self._overdue(owners, now) or self._first(owners, now)
+        self.withdraw(ticket)
         return ticket
 
     def taken(self, owner: str, now: float, *, can_wait: bool = False) -> None:
@@ -132,10 +209,11 @@ class FairLine(Generic[T]):
         self._owner(owner, now).used.change(+1, now)
         self._class_of(can_wait).change(+1, now)
 
-    def left(self, owner: str, now: float, *, can_wait: bool = False) -> None:
-        """Somebody gave a place back, of whom `taken` was told the same."""
+    def left(self, owner: str, now: float, took_s: float, *, can_wait: bool = False) -> None:
+        """Somebody gave a place back after so long, of whom `taken` was told the same."""
         self._owners[owner].used.change(-1, now)
         self._class_of(can_wait).change(-1, now)
+        self.turn_s += (took_s - self.turn_s) * TURN_WEIGHT
 
     def load(self, now: float) -> float:
         """The share of all places that listeners had lately, 0 to 1. Downloads take what is left and do not count."""
@@ -143,32 +221,42 @@ class FairLine(Generic[T]):
 
     def due(self, now: float) -> int:
         """How many wait who are as urgent as a newcomer."""
-        return sum(
-            ticket.needed_by <= now + DUE_S
-            for owner in self._owners.values()
-            for ticket in owner.waiting
-        )
+        return sum(owner.due(now + DUE_S) for owner in self._owners.values())
+
+    @property
+    def _near_s(self) -> float:
+        return max(NEAR_S, NEAR_TURNS * self.turn_s)
 
     def _class_of(self, can_wait: bool) -> Occupancy:
         return self._downloads if can_wait else self._listeners
 
-    def _overdue(self, now: float) -> Ticket[T] | None:
+    def _first(self, owners: Sequence[_Owner[T]], now: float) -> Ticket[T]:
+        near_s = self._near_s
+        if len(owners) == 1:
+            return owners[0].first(now, near_s)[1]
+        fair = 1 / len(owners) + UNFAIR_SHARE
+
+        def rank(owner: _Owner[T]) -> tuple[int, bool, float, int]:
+            urgency, first = owner.first(now, near_s)
+            needed_by = first.needed_by if urgency < 2 else math.inf
+            return urgency, owner.used.share(now) > fair, needed_by, first.arrival
+
+        return min(owners, key=rank).first(now, near_s)[1]
+
+    def _overdue(self, owners: Sequence[_Owner[T]], now: float) -> Ticket[T] | None:
         """The download whose turn it is before any listener's."""
-        oldest = next(iter(self._downloads_waiting.values()), None)
-        while oldest is not None and not oldest.can_wait(now):
-            # Its listener is served before he runs dry, and needs no favour.
-            del self._downloads_waiting[oldest.arrival]
-            oldest = next(iter(self._downloads_waiting.values()), None)
-        if oldest is None or now - oldest.since < DOWNLOAD_WAIT_S:
+        if self._downloads.share(now) >= DOWNLOAD_SHARE:
             return None
-        return oldest if self._downloads.share(now) < DOWNLOAD_SHARE else None
+        oldest = [owner.oldest(now, self._near_s) for owner in owners]
+        late = (ticket for ticket in oldest if ticket and now - ticket.since >= DOWNLOAD_WAIT_S)
+        return min(late, key=lambda ticket: ticket.arrival, default=None)
 
     def _owner(self, name: str, now: float) -> _Owner[T]:
         owner = self._owners.get(name)
         if owner is None:
             if len(self._owners) >= self._remembered_max:
                 self._forget(now)
-            owner = self._owners[name] = _Owner(Occupancy(self._places))
+            owner = self._owners[name] = _Owner(self._places)
         return owner
 
     def _forget(self, now: float) -> None:
@@ -184,14 +272,3 @@ class FairLine(Generic[T]):
 def can_wait(needed_by: float, now: float, *, eager: bool) -> bool:
     """Whether work that is needed by then is a download's."""
     return needed_by == math.inf or (eager and needed_by > now + AHEAD_S)
-
-
-def _rank(owner: _Owner[T], now: float, fair: float) -> tuple[int, bool, Ticket[T]]:
-    first = owner.waiting[0]
-    if first.needed_by <= now + DUE_S:
-        urgency = 0
-    elif first.can_wait(now):
-        urgency = 2
-    else:
-        urgency = 1
-    return urgency, owner.used.share(now) > fair, first

@@ -58,9 +58,16 @@ class Rate:
         """So much more, at this moment."""
         self._level = self.per_s(now) + amount / self._memory_s
 
+    def take_back(self, amount: float, added_at: float, now: float) -> None:
+        """Of what was added then, so much was not so after all."""
+        self._level = self.per_s(now) - self._faded(amount / self._memory_s, now - added_at)
+
     def per_s(self, now: float) -> float:
         """Lately."""
         if now > self._at:
-            self._level *= math.exp((self._at - now) / self._memory_s)
+            self._level = self._faded(self._level, now - self._at)
             self._at = now
         return self._level
+
+    def _faded(self, level: float, past_s: float) -> float:
+        return level * math.exp(-past_s / self._memory_s)

@@ -62,7 +62,6 @@ class Admission:
                 retry_after_ms=RETRY_AFTER_MS,
             )
         self.contexts += 1
-        self.forecast.accepted()
 
     def contexts_free(self) -> int:
         """About how many more contexts could be served well now."""

@@ -3,7 +3,9 @@
 What would make everybody late is refused at the door instead. Two things are asked. Is any part (an engine's places, the
 encoders' threads, the event loop) so busy with listeners that there is no room for another, or will an engine be when
 those who are there have played what they have? And would speech that begins now have to wait too long for a place?
-Downloads count for neither: they take what listeners leave.
+Downloads count for neither: they take what listeners leave. Lately does not tell of those who have just come, so
+they are counted by what they are likely to need, until they have it: whole files do not, and who is given all of
+his speech at once is soon as if he had never come.
 
 How many more listeners there is room for is an estimate: they are taken to cost what those of the last seconds did.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from gateway.audio.farm import EncodeFarm
 from gateway.core.errors import Overloaded
@@ -39,6 +42,14 @@ RISE_S = 1.0
 """The event loop is believed to be busy sooner than to be free again: the newcomers of a second are heard for ten."""
 
 
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody who came in to hear something: when, and how much speech he was taken to need."""
+
+    since: float
+    speech_s: float
+
+
 class Forecast:
     """`clock` is the loop's. Everything happens on the event loop."""
 
@@ -62,7 +73,8 @@ class Forecast:
         self._downloaded = Rate()
         self._spent = Rate(COST_MEMORY_S)
         self._heard = Rate(COST_MEMORY_S)
-        self._accepted = Rate(ACCEPTED_MEMORY_S)
+        self._came = Rate(ACCEPTED_MEMORY_S)
+        """Seconds of speech that those need who came and do not have it yet."""
         self._speech_s = SPEECH_S_USUAL
         self._cost = 0.0
         """Share of the cores that a second of audio takes per second; 0 = not known."""
@@ -75,12 +87,15 @@ class Forecast:
         (self._downloaded if can_wait else self._handed).add(audio_s, now)
         self._heard.add(audio_s, now)
 
-    def accepted(self) -> None:
+    def came(self) -> Guest:
         """Somebody came in to hear something."""
-        self._accepted.add(self._speech_s, self._clock())
+        guest = Guest(self._clock(), self._speech_s)
+        self._came.add(guest.speech_s, guest.since)
+        return guest
 
-    def spoke(self, audio_s: float) -> None:
-        """Somebody has been told all that he will be: so much audio."""
+    def served(self, guest: Guest, audio_s: float) -> None:
+        """He has been told all that he will be: so much audio."""
+        self._came.take_back(guest.speech_s, guest.since, self._clock())
         self._speech_s += (min(audio_s, SPEECH_S_MAX) - self._speech_s) / SPEECHES
 
     def loop_took(self, worked_s: float, waited_s: float, elapsed_s: float) -> None:
@@ -151,11 +166,11 @@ class Forecast:
         return min(1.0, self._waited + self._worked * self._listened(now))
 
     def _newcomers(self, now: float) -> float:
-        """The share of the cores that those need who came in lately, as far as can be told: before anybody is late, and
-        before the cores are as busy as that."""
+        """The share of the cores that those need who came in lately and do not have their speech, as far as can be told:
+        before anybody is late, and before the cores are as busy as that."""
         if self._busy < COST_KNOWN_FROM:
             return 0.0
-        return self._accepted.per_s(now) * self._cost
+        return max(0.0, self._came.per_s(now)) * self._cost
 
     def _listened(self, now: float) -> float:
         """The share of the audio that listeners had."""

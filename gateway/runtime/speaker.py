@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from typing import Protocol
 
 import msgspec
 
@@ -26,6 +25,7 @@ from gateway.core.synthesis import (
     Synthesize,
 )
 from gateway.engines.base import Engine
+from gateway.runtime.forecast import Forecast, Guest
 from gateway.runtime.outlet import Outlet
 from gateway.runtime.turns import Turns
 from gateway.telemetry.receipt import Receipt
@@ -35,22 +35,10 @@ SLICE_CHARS = 256
 """Characters that are cleaned and cut in one go: a quarter of a millisecond of prose, three of the worst there is."""
 
 
-class Audience(Protocol):
-    """Is told what those hear whom the gateway speaks to."""
-
-    def handed(self, audio_s: float, *, can_wait: bool) -> None:
-        """So many seconds went to a listener who follows a clock, or to a download, which can wait."""
-        ...
-
-    def spoke(self, audio_s: float) -> None:
-        """Somebody has been told all that he will be: so much audio."""
-        ...
-
-
 class Speaker:
     """Carries between a session and its engine. `wake` is called whenever there may be something new to pull.
-    `timeline` and `receipt` are shown all that happens, in times of `watch`; `audience` is told
-    what audio was handed out; `owner` is whose share of the engines this is, and `meter` what it costs;
+    `timeline` and `receipt` are shown all that happens, in times of `watch`; `forecast` is told
+    who comes to hear something, and what was handed out; `owner` is whose share of the engines this is, and `meter` what it costs;
     None = nothing.
 
     Engine work runs in `tasks`, the task group of the connection, and ends with it.
@@ -67,7 +55,7 @@ class Speaker:
         timeline: Timeline,
         receipt: Receipt,
         watch: Callable[[], float],
-        audience: Audience,
+        forecast: Forecast,
         owner: str,
         meter: Meter | None = None,
     ) -> None:
@@ -80,9 +68,11 @@ class Speaker:
         self._timeline = timeline
         self.receipt = receipt
         self._watch = watch
-        self._audience = audience
-        self._audio_s: float | None = 0.0
-        """What was handed out; None = that was told."""
+        self._forecast = forecast
+        self._guest: Guest | None = None if outlet.is_whole else forecast.came()
+        """None = he has been served, or waits for a whole file."""
+        self._audio_s = 0.0
+        """What was handed out."""
         self._owner = owner
         self._meter = meter
         self._clock = asyncio.get_running_loop().time
@@ -128,9 +118,8 @@ class Speaker:
         self._timeline.pulled(event)
         if isinstance(event, Audio):
             audio_s = len(event.data) / SAMPLE_BYTES / self.session.settings.engine_rate
-            self._audience.handed(audio_s, can_wait=self._can_wait(deadline, now))
-            if self._audio_s is not None:
-                self._audio_s += audio_s
+            self._forecast.handed(audio_s, can_wait=self._can_wait(deadline, now))
+            self._audio_s += audio_s
         events = await self._outlet.pass_on(event, deadline)
         self._timeline.handed_out(events, self._watch(), self._outlet.delay_s)
         if isinstance(event, Closed):
@@ -196,9 +185,9 @@ class Speaker:
             return
         if self._meter is not None:
             self._meter.close()
-        if self._audio_s is not None:
-            self._audience.spoke(self._audio_s)
-            self._audio_s = None
+        if self._guest is not None:
+            self._forecast.served(self._guest, self._audio_s)
+            self._guest = None
 
     async def _perform(
         self, order: Synthesize, needed_by: float, paid: asyncio.Future[Problem | None] | None

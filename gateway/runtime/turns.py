@@ -15,8 +15,6 @@ from gateway.core.fairness import FairLine, can_wait
 from gateway.core.occupancy import Rate
 from gateway.engines.base import Engine
 
-TURN_WEIGHT = 0.1
-"""What the newest turn counts in the average length of turns."""
 COST_MEMORY_S = 10.0
 """What it took so long ago to make audio counts for a third."""
 
@@ -29,8 +27,6 @@ class Turns:
         self.places = places
         self.free = places
         """Places that nobody has."""
-        self.turn_s = 0.0
-        """How long a turn takes, on the average of the last ones."""
         self.listeners = 0
         """How many follow a clock, as far as is known, and have audio to come that is not made yet, or not sent."""
         self._workers = max(1, places - 1)
@@ -64,7 +60,7 @@ class Turns:
 
     def wait_s(self, now: float) -> float:
         """How long a newcomer would wait for a place, as it looks now."""
-        return 0.0 if self.free else (self._line.due(now) + 1) * self.turn_s / self.places
+        return 0.0 if self.free else (self._line.due(now) + 1) * self._line.turn_s / self.places
 
     @asynccontextmanager
     async def turn(
@@ -80,8 +76,7 @@ class Turns:
             yield
         finally:
             now = clock()
-            self.turn_s += (now - begun - self.turn_s) * TURN_WEIGHT
-            self._line.left(owner, now, can_wait=waits)
+            self._line.left(owner, now, now - begun, can_wait=waits)
             self._pass_on(now)
 
     async def _take(self, needed_by: float, owner: str, now: float, eager: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import given, strategies as st
 
-from gateway.core.fairness import AHEAD_S, DUE_S, FairLine, can_wait
+from gateway.core.fairness import AHEAD_S, DUE_S, NEAR_S, NEAR_TURNS, FairLine, can_wait
 from gateway.core.occupancy import MEMORY_S, Occupancy, Rate
 
 T = TypeVar("T")
@@ -35,23 +35,49 @@ def test_newcomers_then_listeners_then_downloads() -> None:
     assert len(line) == 0
 
 
-def test_a_stream_that_may_be_heard_can_wait_while_it_is_far_ahead() -> None:
-    line: FairLine[str] = FairLine(1)
-    line.push("stream", 10.0, "a", 0.0, eager=True)
-    line.push("listener", 60.0, "b", 0.0)
+def test_a_stream_far_ahead_is_a_download_though_it_may_be_heard() -> None:
     assert not can_wait(10.0, 10.0 - AHEAD_S, eager=True)
     assert can_wait(10.0, 9.9 - AHEAD_S, eager=True)
     assert not can_wait(10.0, 0.0, eager=False)
-    assert served(line, 0.0) == ["listener", "stream"]
-    line.push("stream", 10.0, "a", 0.0, eager=True)
-    line.push("listener", 60.0, "b", 0.0)
-    assert served(line, 10.0 - AHEAD_S) == ["stream", "listener"]
+    assert can_wait(math.inf, 0.0, eager=False)
+
+
+def test_a_stream_can_wait_until_little_is_ahead_of_it() -> None:
+    line: FairLine[str] = FairLine(1)
+    for now, expected in ((9.4, ["listener", "stream"]), (9.5, ["stream", "listener"])):
+        line.push("stream", 9.5 + NEAR_S, "a", 9.0, eager=True)
+        line.push("listener", 60.0, "a", 9.0)
+        assert served(line, now) == expected
+
+
+def test_where_turns_take_long_a_stream_needs_its_own_earlier() -> None:
+    line: FairLine[str] = FairLine(1)
+    for _ in range(100):
+        line.taken("", 0.0)
+        line.left("", 0.0, 2.0)
+    assert line.turn_s == pytest.approx(2.0, rel=0.01)
+    line.push("stream", 11.9 + NEAR_TURNS, "a", 10.0, eager=True)
+    line.push("listener", 60.0, "a", 10.0)
+    assert served(line, 10.0) == ["stream", "listener"]
+
+
+def test_streams_that_can_wait_are_served_in_the_order_of_arrival() -> None:
+    line: FairLine[str] = FairLine(1)
+    for name, needed_by, owner in (
+        ("first", 30.0, "a"),
+        ("file", math.inf, "b"),
+        ("second", 20.0, "b"),
+        ("third", 10.0, "a"),
+        ("dry", 0.1, "a"),
+    ):
+        line.push(name, needed_by, owner, 0.0, eager=needed_by < math.inf)
+    assert served(line, 0.0) == ["dry", "first", "file", "second", "third"]
 
 
 def test_a_stream_whose_listener_needs_it_soon_is_no_overdue_download() -> None:
     """Else it would come before those who run dry sooner."""
     line: FairLine[str] = FairLine(1)
-    line.push("stream", 10.0, "a", 0.0, eager=True)
+    line.push("stream", 9.0 + NEAR_S, "a", 0.0, eager=True)
     line.push("sooner", 9.0, "a", 9.0)
     line.push("file", math.inf, "a", 9.0)
     assert served(line, 9.0) == ["sooner", "stream", "file"]
@@ -97,7 +123,7 @@ def test_an_owner_alone_is_served_as_if_there_were_no_owners() -> None:
 def test_what_was_taken_long_ago_is_forgiven() -> None:
     line: FairLine[str] = FairLine(1)
     line.taken("once", 0.0)
-    line.left("once", 60.0)
+    line.left("once", 60.0, 60.0)
     line.push("other", 200.0, "other", 200.0)
     line.push("once", 199.9, "once", 200.0)
     assert served(line, 200.0) == ["once", "other"]
@@ -132,16 +158,48 @@ def test_owners_who_are_gone_are_forgotten() -> None:
     for number in range(10_000):
         now = number * 1.0
         line.taken(str(number), now)
-        line.left(str(number), now + 0.1)
+        line.left(str(number), now + 0.1, 0.1)
     assert len(line._owners) < 200
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 10) | st.just(math.inf))))
-def test_everybody_is_served_once(wishes: list[tuple[str, float]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.floats(0, 10) | st.just(math.inf), st.booleans()),
+        max_size=40,
+    ),
+    st.lists(st.sampled_from(["pop", "withdraw", "turn"]), max_size=20),
+)
+def test_everybody_leaves_once_whatever_happens(
+    wishes: list[tuple[str, float, bool]], deeds: list[str]
+) -> None:
     line: FairLine[int] = FairLine(1)
-    for number, (owner, needed_by) in enumerate(wishes):
-        line.push(number, needed_by, owner, 0.0)
-    assert sorted(served(line, 5.0)) == list(range(len(wishes)))
+    there = {
+        number: line.push(number, needed_by, owner, 0.0, eager=eager)
+        for number, (owner, needed_by, eager) in enumerate(wishes)
+    }
+    for now, deed in enumerate(deeds):
+        if deed == "turn":
+            line.taken("a", float(now))
+            line.left("a", float(now), float(now % 5))
+        elif there and deed == "withdraw":
+            assert line.withdraw(there.pop(max(there)))
+        elif there and deed == "pop":
+            assert (ticket := line.pop(float(now))) is not None
+            assert there.pop(ticket.item) is ticket
+        assert len(line) == len(there)
+        assert line.due(float(now)) == sum(t.needed_by <= now + DUE_S for t in there.values())
+    assert sorted(served(line, 5.0)) == sorted(there)
+
+
+def test_those_who_have_left_are_not_kept() -> None:
+    """One who is needed first stays in front of very many who come and go."""
+    line: FairLine[int] = FairLine(1)
+    line.push(0, 1.0, "", 0.0)
+    for eager in (False, True):
+        for number in range(10_000):
+            line.withdraw(line.push(number, 2.0, "", 0.0, eager=eager))
+    owner = line._owners[""]
+    assert len(owner._followers._heap) + len(owner._eager._heap) + len(owner._patient) < 10
 
 
 def test_occupancy_is_what_was_taken_lately() -> None:

@@ -377,7 +377,7 @@ async def test_waiting_for_an_engine(way: str, more: int) -> None:
         turns_ = server.house.turns["tone"]
         for _ in range(turns_.places):
             await taken.enter_async_context(turns_.turn(0.0))
-        turns_.turn_s = (LIMIT + more) / 1_000 * turns_.places
+        turns_._line.turn_s = (LIMIT + more) / 1_000 * turns_.places
         assert await begun(server, peer, way) == (more <= 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from gateway.audio.farm import EncodeFarm
 from gateway.core.errors import Overloaded
 from gateway.core.limits import Limits
 from gateway.engines.tone import ToneEngine
-from gateway.runtime.forecast import Forecast
+from gateway.runtime.forecast import Forecast, Guest
 from gateway.runtime.turns import Turns
 from tests.support.memory import memory_house, memory_socket
 
@@ -114,11 +115,13 @@ async def test_a_hundred_percent_bounds_nothing() -> None:
 async def settle(
     judge: Forecast, *, busy: float, audio_s: float, accepted: int, speech_s: float
 ) -> None:
-    """A minute of so much a second."""
+    """A minute of so much a second, given to everybody as he plays it."""
+    here: deque[Guest] = deque()
     for _ in range(60):
         for _ in range(accepted):
-            judge.accepted()
-            judge.spoke(speech_s)
+            if len(here) >= accepted * speech_s:
+                judge.served(here.popleft(), speech_s)
+            here.append(judge.came())
         judge.handed(audio_s, can_wait=False)
         judge.cores_took(busy, 1.0)
         await asyncio.sleep(1.0)
@@ -134,7 +137,7 @@ async def test_newcomers_are_told_by_what_they_will_need_before_the_cores_are_bu
     came = 0
     while judge.loads()["newcomers"] <= 0.9:
         judge.judge_wait("tone")
-        judge.accepted()
+        judge.came()
         came += 1
     with pytest.raises(Overloaded, match="newcomers"):
         judge.judge_wait("tone")
@@ -150,7 +153,7 @@ async def test_nobody_is_refused_for_others_who_came_while_little_is_done() -> N
     for _ in range(60):
         judge.cores_took(0.0, 1.0)
     for _ in range(1_000):
-        judge.accepted()
+        judge.came()
     judge.judge_wait("tone")
 
 
@@ -174,7 +177,7 @@ async def hold(turns: Turns, holders: int, seconds: float) -> None:
 async def test_speech_that_would_begin_too_late_is_refused(limit_ms: int, refused: bool) -> None:
     """A place is taken for a second at a time, and nobody waits yet."""
     turns = Turns(1)
-    turns.turn_s = 1.0
+    turns._line.turn_s = 1.0
     judge = forecast({"tone": turns}, wait_ms_max=limit_ms)
     judge.judge_wait("tone")
     async with asyncio.TaskGroup() as tasks:
@@ -206,7 +209,7 @@ async def test_room_is_what_the_listeners_of_the_last_seconds_left() -> None:
 async def test_a_full_server_refuses_who_would_begin_and_serves_who_is_there() -> None:
     engine = ToneEngine(workers=1, realtime_factor=1.0)
     async with memory_house(engine, wait_ms_max=1) as house:
-        house.turns["tone"].turn_s = 1.0
+        house.turns["tone"]._line.turn_s = 1.0
         async with memory_socket(house) as there, memory_socket(house) as newcomer:
             await there.send({"type": "text", "text": "One sentence. And another one. And more."})
             await there.send({"type": "flush"}, {"type": "end"})

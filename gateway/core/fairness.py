@@ -108,11 +108,15 @@ class _Owner(Generic[T]):
         self._eager: _ByNeed[T] = _ByNeed()
         self._patient: dict[int, Ticket[T]] = {}
         """Eager streams and whole files, by arrival, and so in its order."""
+        self._downloads: dict[int, Ticket[T]] = {}
+        """Those of them that were downloads when they came, and have not been asked since."""
 
     def push(self, ticket: Ticket[T]) -> None:
         self.waiting += 1
         if ticket.eager or ticket.needed_by == math.inf:
             self._patient[ticket.arrival] = ticket
+        if ticket.can_wait(ticket.since):
+            self._downloads[ticket.arrival] = ticket
         if ticket.needed_by < math.inf:
             self._line_of(ticket).push(ticket)
 
@@ -120,6 +124,7 @@ class _Owner(Generic[T]):
         self.waiting -= 1
         ticket.waits = False
         self._patient.pop(ticket.arrival, None)
+        self._downloads.pop(ticket.arrival, None)
         if ticket.needed_by < math.inf:
             self._line_of(ticket).note_gone()
 
@@ -130,18 +135,16 @@ class _Owner(Generic[T]):
             first = stream if first is None else min(first, stream)
         if first is not None:
             return (0 if first.needed_by <= now + DUE_S else 1), first
-        oldest = self.oldest(now, near_s) or stream
-        assert oldest is not None, "nobody waits"
-        return 2, oldest
+        return 2, next(iter(self._patient.values()))
 
-    def oldest(self, now: float, near_s: float) -> Ticket[T] | None:
-        """Who has waited longest of those who can."""
-        while self._patient:
-            oldest = next(iter(self._patient.values()))
-            if oldest.needed_by > now + near_s:
+    def oldest_download(self, now: float) -> Ticket[T] | None:
+        """Which has waited longest."""
+        while self._downloads:
+            oldest = next(iter(self._downloads.values()))
+            if oldest.can_wait(now):
                 return oldest
             # Its listener is served before he runs dry, and needs no favour.
-            del self._patient[oldest.arrival]
+            del self._downloads[oldest.arrival]
         return None
 
     def due(self, by: float) -> int:
@@ -247,7 +250,7 @@ class FairLine(Generic[T]):
         """The download whose turn it is before any listener's."""
         if self._downloads.share(now) >= DOWNLOAD_SHARE:
             return None
-        oldest = [owner.oldest(now, self._near_s) for owner in owners]
+        oldest = [owner.oldest_download(now) for owner in owners]
         late = (ticket for ticket in oldest if ticket and now - ticket.since >= DOWNLOAD_WAIT_S)
         return min(late, key=lambda ticket: ticket.arrival, default=None)
 

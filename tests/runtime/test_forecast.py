@@ -120,7 +120,7 @@ async def settle(
     for _ in range(60):
         for _ in range(accepted):
             if len(here) >= accepted * speech_s:
-                judge.served(here.popleft(), speech_s)
+                judge.served(here.popleft(), speech_s, can_wait=False)
             here.append(judge.came())
         judge.handed(audio_s, can_wait=False)
         judge.cores_took(busy, 1.0)

@@ -93,9 +93,10 @@ class Forecast:
         self._came.add(guest.speech_s, guest.since)
         return guest
 
-    def served(self, guest: Guest, audio_s: float) -> None:
-        """He has been told all that he will be: so much audio."""
-        self._came.take_back(guest.speech_s, guest.since, self._clock())
+    def served(self, guest: Guest, audio_s: float, *, can_wait: bool) -> None:
+        """He has been told all that he will be: so much audio. `can_wait`: long before it was played, if ever it is."""
+        if can_wait:
+            self._came.take_back(guest.speech_s, guest.since, self._clock())
         self._speech_s += (min(audio_s, SPEECH_S_MAX) - self._speech_s) / SPEECHES
 
     def loop_took(self, worked_s: float, waited_s: float, elapsed_s: float) -> None:

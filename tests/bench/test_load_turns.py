@@ -303,11 +303,13 @@ def test_a_step_fails_for_the_objective_that_it_does_not_keep() -> None:
     assert "continuous" in failed(summed([torn, *in_time[1:]]), Search())
 
 
-def test_recovery_ends_with_the_last_slow_second() -> None:
-    seconds = [(0.0, 20, 0.2), (1.0, 20, 0.97), (2.0, 20, 0.9), (3.0, 20, 1.0), (4.0, 20, 1.0)]
-    assert recovery_s(seconds, 0.95) == 3.0
-    assert recovery_s(seconds[3:], 0.95) == 0.0
-    assert recovery_s(seconds[:3], 0.95) is None
+def test_recovered_is_when_no_five_seconds_together_are_too_slow_any_more() -> None:
+    shares = [0.2, 1.0, 0.9, 1.0, 0.9, 1.0, 1.0, 0.9, 1.0, 1.0]
+    seconds = [(float(second), 20, share) for second, share in enumerate(shares)]
+    assert recovery_s(seconds, 0.95) == 1.0
+    assert recovery_s(seconds[1:], 0.95) == 0.0
+    assert recovery_s([*seconds, (10.0, 20, 0.7)], 0.95) is None
+    assert recovery_s([*seconds, (10.0, 1, 0.7), (12.0, 20, 1.0)], 0.95) == 1.0
 
 
 def test_the_bottleneck_is_named() -> None:

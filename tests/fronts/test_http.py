@@ -20,6 +20,7 @@ from gateway.core.errors import EngineLost, EngineTimeout
 from gateway.core.vocabulary import Codec
 from gateway.engines.chaos import ChaosEngine, Delay, Fail, Hang
 from gateway.engines.tone import ToneEngine
+from gateway.runtime.forecast import Forecast
 from tests.audio.listening import LOSSLESS, decode, decode_mp3, format_of, ogg_pages
 from tests.fronts.peers import dechunked, http_client, raw_peer, use_engine
 from tests.support.leaks import until
@@ -73,6 +74,29 @@ class TestStream:
             await client.post("/v1/speech", json=asked)
         answer = await client.post("/v1/speech", json={**asked, "delivery": "progressive"})
         error_of(answer, 503, "engine_lost")
+
+    @pytest.mark.parametrize(
+        ("parameters", "counts"),
+        [({"stream": False}, False), ({}, False), ({"lead_ms": 500}, True)],
+    )
+    async def test_only_who_hears_it_at_once_is_a_newcomer(
+        self,
+        server: RunningServer,
+        client: httpx.AsyncClient,
+        parameters: dict[str, object],
+        counts: bool,
+    ) -> None:
+        """A whole file and a stream that came at once are downloads, which keep nobody out."""
+        server.house.admission.forecast = forecast = Forecast(
+            server.house.limits,
+            server.house.turns,
+            server.house.farm,
+            asyncio.get_running_loop().time,
+        )
+        text = "In a word." if counts else "Some words that take a few seconds to say. " * 3
+        answer = await client.post("/v1/speech", json={"text": text, **RAW, **parameters})
+        assert answer.status_code == 200
+        assert (forecast._came.per_s(asyncio.get_running_loop().time()) > 0.01) is counts
 
     async def test_the_header_comes_once_and_names_no_length(
         self, client: httpx.AsyncClient

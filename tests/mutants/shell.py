@@ -54,8 +54,8 @@ BUGS = (
         "greedy-owner",
         "an owner who takes too much is served like all others",
         "gateway/core/fairness.py",
-        "    return urgency, owner.used.share(now) > fair, first\n",
-        "    return urgency, False, first\n",
+        "            return urgency, owner.used.share(now) > fair, needed_by, first.arrival\n",
+        "            return urgency, False, needed_by, first.arrival\n",
         (*RUNTIME_TESTS, "tests/core/test_fairness.py"),
     ),
     Planted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 
 import msgspec
@@ -12,7 +13,7 @@ from gateway.audio.farm import EncodeFarm
 from gateway.core.errors import Overloaded
 from gateway.core.limits import Limits
 from gateway.engines.tone import ToneEngine
-from gateway.runtime.forecast import Forecast, Guest
+from gateway.runtime.forecast import ACCEPTED_MEMORY_S, Forecast, Guest
 from gateway.runtime.turns import Turns
 from tests.support.memory import memory_house, memory_socket
 
@@ -161,6 +162,20 @@ async def test_a_long_speech_counts_as_much_as_is_made_of_it_at_once() -> None:
     judge = forecast({"tone": Turns(2)}, load_percent_max=90)
     await settle(judge, busy=0.6, audio_s=60.0, accepted=1, speech_s=3_600.0)
     assert 0.04 < judge.loads()["newcomers"] < 0.14
+
+
+async def test_who_has_all_his_speech_long_before_it_is_played_counts_no_longer() -> None:
+    """Else a few who ask for one file after the other would fill the house."""
+    judge = forecast({"tone": Turns(2)}, load_percent_max=90)
+    await settle(judge, busy=0.6, audio_s=60.0, accepted=10, speech_s=6.0)
+    before = judge.loads()["newcomers"]
+    for _ in range(1_000):
+        judge.served(judge.came(), 6.0, can_wait=True)
+    assert judge.loads()["newcomers"] == pytest.approx(before)
+    guest = judge.came()
+    await asyncio.sleep(1.0)
+    judge.served(guest, 6.0, can_wait=True)
+    assert judge.loads()["newcomers"] == pytest.approx(before * math.exp(-1 / ACCEPTED_MEMORY_S))
 
 
 async def hold(turns: Turns, holders: int, seconds: float) -> None:

@@ -25,6 +25,8 @@ BUSY = 0.85
 PAUSE_S = 1.0
 """Between two steps, for the server to be done with those who hung up."""
 RATE_MIN = 0.05
+RECOVERED_S = 5
+"""So many seconds together tell whether it has recovered."""
 
 
 class Capacity:
@@ -158,11 +160,23 @@ def in_time_by_second(
 
 
 def recovery_s(seconds: Sequence[tuple[float, int, float]], share_min: float) -> float | None:
-    """The end of the last second that was too slow; 0 without one, None when it is the last that was looked at."""
-    slow = [second for second, _, share in seconds if share < share_min]
+    """From when on no `RECOVERED_S` seconds in a row were too slow together; None when the last ones still are.
+
+    `seconds`: when, how many turns, and the share in time. One second alone has so few turns that one late one would count.
+    """
+    spans = [
+        [(turns, share) for at, turns, share in seconds if start <= at < start + RECOVERED_S]
+        for start, *_ in seconds
+        if start + RECOVERED_S <= seconds[-1][0] + 1
+    ]
+    slow = [
+        start
+        for (start, *_), span in zip(seconds, spans, strict=False)
+        if sum(turns * share for turns, share in span) < share_min * sum(turns for turns, _ in span)
+    ]
     if not slow:
         return 0.0
-    return None if slow[-1] == seconds[-1][0] else slow[-1] + 1
+    return None if slow[-1] == seconds[len(spans) - 1][0] else slow[-1] + 1
 
 
 def _cores_of(pid: int | None) -> int | None:

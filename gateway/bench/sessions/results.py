@@ -121,8 +121,8 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Overload(msgspec.Struct, frozen=True):
-    """More than it can take, and what came after. `recovery_s`: from the drop to the end of the last second in which
-    too few turns had sound in time; None when that did not end while it was looked at."""
+    """More than it can take, and what came after. `recovery_s`: from the drop to when again enough turns had sound in time,
+    any five seconds together; None when that did not come while it was looked at."""
 
     sessions_per_s: float
     seconds: float

@@ -41,6 +41,8 @@ class BoundsMessages(WebSocketsSansIOProtocol):
     limits: Limits
     _paid_until = 0.0
     """When the frames so far are paid for, in loop time, at `frames_per_second_max`."""
+    _late_pong = b""
+    """The answers to the newest pings, while the peer takes no bytes."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """As uvicorn calls it."""
@@ -93,6 +95,15 @@ class BoundsMessages(WebSocketsSansIOProtocol):
 
     def handle_ping(self) -> None:
         pong = b"".join(self.conn.data_to_send())
-        # A peer that sends pings and takes no bytes would have its pongs heaped up here. It may miss some (RFC 6455 §5.5.3).
         if self.writable.is_set():
+            self.transport.write(pong)
+        elif pong:  # The first of several pings in one slice has the pongs for all.
+            # A peer that sends pings and takes no bytes would have its pongs heaped up here. The newest answer for all
+            # (RFC 6455 §5.5.3), and must come: a client that waits for it would hang up.
+            self._late_pong = pong
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        pong, self._late_pong = self._late_pong, b""
+        if pong and not self.close_sent and not self.transport.is_closing():
             self.transport.write(pong)

@@ -136,7 +136,8 @@ def judge(load: Load, whole: Answer, undisturbed: Answer) -> None:
     for answer in load.downloads:
         assert set(answer.codes) <= LOST | {TRUNCATED}
         assert whole.audio.startswith(answer.audio)
-        assert answer.is_whole == (answer.audio == whole.audio)
+        # A worker lost between its last sample and its end was to blame for nothing that can be heard, but nobody knows.
+        assert not answer.is_whole or answer.audio == whole.audio
     for answer in load.conversations:
         assert set(answer.codes) <= LOST
         assert len(answer.segments) + len(answer.codes) == len(undisturbed.segments)

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tests.engines.making import pids_of_sessions
-from tests.support.leaks import descendants, until, until_async
+from tests.support.leaks import children, descendants, until, until_async
 from tests.support.process import COMMAND, ESPEAK_TOO, GatewayProcess, gateway_process
 from tests.support.scraped import Scraped, read
 
@@ -113,14 +113,6 @@ def nurseries(gateway: GatewayProcess) -> set[int]:
 def workers(gateway: GatewayProcess) -> set[int]:
     """Those that speak, or wait for their text."""
     return descendants(gateway.process.pid) - nurseries(gateway)
-
-
-def children(process: int) -> set[int]:
-    """The processes that this one has begun itself, also those that have ended and were not waited for."""
-    with suppress(FileNotFoundError, ProcessLookupError):
-        tasks = list(Path(f"/proc/{process}/task").iterdir())
-        return {int(child) for task in tasks for child in (task / "children").read_text().split()}
-    return set()
 
 
 def slay(processes: Collection[int], number: int = signal.SIGKILL) -> None:

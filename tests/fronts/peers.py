@@ -87,6 +87,10 @@ class RawPeer:
         """Leave whatever comes in the kernel, and see no end of the connection either."""
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # sockets' transports have it
 
+    def go_on_reading(self) -> None:
+        """Take what has come meanwhile."""
+        self._writer.transport.resume_reading()  # type: ignore[attr-defined]  # sockets' transports have it
+
     def half_close(self) -> None:
         """Say that nothing more will come, and go on listening."""
         self._writer.write_eof()

@@ -229,3 +229,23 @@ class TestFloods:
             await until(lambda: len(heaped) == 4_000)
             peer.reset()
         assert 0 < max(heaped) <= SLICE_BYTES
+
+    async def test_who_reads_again_gets_the_pong_for_his_last_ping(self) -> None:
+        """Clients hang up on a server that never answers, also while audio is all that they take."""
+        config = tone_config(send_buffer_bytes=8_192)
+        async with running_server(config) as server, raw_peer(server) as peer:
+            await peer.upgrade()
+            await peer.say({"type": "configure", "lead_ms": None})
+            await peer.say({"type": "text", "text": "Hello there. " * 20}, {"type": "flush"})
+            await peer.reader.readuntil(b'"segment"')
+            peer.stop_reading()
+            (protocol,) = server.connections
+            await until(lambda: not protocol.writable.is_set())
+            await peer.send(frame(PING, b"early1") + frame(PING, b"late1"))
+            await until(lambda: protocol._late_pong.endswith(b"late1"))
+            await peer.send(frame(PING, b"early2") + frame(PING, b"late2"))
+            await until(lambda: protocol._late_pong.endswith(b"late2"))
+            peer.go_on_reading()
+            received = await peer.reader.readuntil(b"\x8a\x05late2")
+            assert b"late1" not in received
+            await peer.reader.readuntil(b'"flushed"')

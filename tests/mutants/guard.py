@@ -19,6 +19,14 @@ BUGS = (
         ("tests/guard/test_frames.py",),
     ),
     Planted(
+        "late-pongs-are-left-out",
+        "a ping is not answered while audio is all that its sender takes",
+        MESSAGES,
+        "            self._late_pong = pong\n",
+        "            pass\n",
+        ("tests/guard/test_frames.py",),
+    ),
+    Planted(
         "one-fragment-more",
         "a message may have one frame more than it may",
         MESSAGES,

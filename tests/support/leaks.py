@@ -54,10 +54,20 @@ def descendants(process: int | None = None) -> set[int]:
     found: set[int] = set()
     todo = [process or os.getpid()]
     while todo:
-        for task in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
-            with suppress(FileNotFoundError, ProcessLookupError):
-                todo += [child for child in map(int, task.read_text().split()) if is_alive(child)]
+        todo += [child for child in children(todo.pop()) if is_alive(child)]
         found.update(todo)
+    return found
+
+
+def children(process: int) -> set[int]:
+    """The processes that this one has begun itself, also those that have ended and were not waited for."""
+    found: set[int] = set()
+    with suppress(
+        FileNotFoundError, ProcessLookupError
+    ):  # It may end meanwhile, or one of its threads.
+        for task in Path(f"/proc/{process}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found.update(map(int, (task / "children").read_text().split()))
     return found
 
 

@@ -8,7 +8,6 @@ import random
 import signal
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import msgspec
 

@@ -65,6 +65,7 @@ from gateway.runtime.admission import Admission
 from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
 from gateway.runtime.turns import new_turns
+from gateway.runtime.turnstile import Turnstile
 from gateway.telemetry.cores import watch_cores
 from gateway.telemetry.loop_lag import watch_loop
 
@@ -190,6 +191,7 @@ async def open_house(
             limits=config.limits,
             admission=Admission(config.limits, forecast),
             turns=turns,
+            turnstile=Turnstile(by_arrival=by_arrival),
             clock=clock,
             store=store,
             tracing=tracing,

@@ -15,7 +15,7 @@ how long a turn takes: whoever is served at the last moment has run dry before t
 What can wait is last, but not never: when listeners take everything, what has waited longest comes first as long
 as all of that had less than a small part of the places.
 
-Engines' places and encoders' threads both stand behind such a line. Pure: `now` is an argument, in seconds of one clock.
+Engines' places, encoders' threads and frames that leave stand behind such lines. Pure: `now` is an argument, in seconds of one clock.
 """
 
 from __future__ import annotations

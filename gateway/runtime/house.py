@@ -34,6 +34,7 @@ from gateway.runtime.replays import Replays
 from gateway.runtime.speaker import Speaker
 from gateway.runtime.spool import SpoolRoom
 from gateway.runtime.turns import Turns
+from gateway.runtime.turnstile import Turnstile
 from gateway.telemetry.metrics import Metrics, Vitals
 from gateway.telemetry.receipt import Receipt
 from gateway.telemetry.timeline import Timeline
@@ -57,6 +58,7 @@ class House:
     admission: Admission
     turns: Mapping[str, Turns]
     """Places at the engines."""
+    turnstile: Turnstile
     vendors: Mapping[str, Catalog] = field(default_factory=dict)
     """What the dialects of vendors offer, by the dialect's name."""
     prices: Mapping[str, Price] = field(default_factory=dict)
@@ -178,6 +180,7 @@ class House:
             session,
             self.engines,
             self.turns,
+            self.turnstile,
             outlet,
             tasks,
             wake,

@@ -28,6 +28,7 @@ from gateway.engines.base import Engine
 from gateway.runtime.forecast import Forecast, Guest
 from gateway.runtime.outlet import Outlet
 from gateway.runtime.turns import Turns
+from gateway.runtime.turnstile import Turnstile
 from gateway.telemetry.receipt import Receipt
 from gateway.telemetry.timeline import Timeline
 
@@ -49,6 +50,7 @@ class Speaker:
         session: Session,
         engines: Mapping[str, Engine],
         turns: Mapping[str, Turns],
+        turnstile: Turnstile,
         outlet: Outlet,
         tasks: asyncio.TaskGroup,
         wake: Callable[[], None],
@@ -62,6 +64,7 @@ class Speaker:
         self.session = session
         self._engines = engines
         self._turns = turns
+        self._turnstile = turnstile
         self._outlet = outlet
         self._tasks = tasks
         self._wake = wake
@@ -120,6 +123,7 @@ class Speaker:
             audio_s = len(event.data) / SAMPLE_BYTES / self.session.settings.engine_rate
             self._forecast.handed(audio_s, can_wait=self._can_wait(deadline, now))
             self._audio_s += audio_s
+            await self._turnstile.through(deadline, self._owner, eager=self.session.is_eager)
         events = await self._outlet.pass_on(event, deadline)
         self._timeline.handed_out(events, self._watch(), self._outlet.delay_s)
         if isinstance(event, Closed):

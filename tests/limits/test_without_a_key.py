@@ -19,6 +19,7 @@ from gateway.dialects.wire import UNKNOWN_FIELD_CHARS_MAX, UNKNOWN_FIELDS_NAMED_
 from gateway.engines.espeak import TEXT_CHARS_MAX
 from gateway.engines.frames import AUDIO, FRAME_BYTES_MAX, HEADER, BrokenFrame, take_frames
 from gateway.engines.plain_text import CALL_CHARS_MAX, split_calls
+from gateway.runtime.turnstile import PASSES, Turnstile
 from gateway.server import CLOSING_MS, FAREWELL_MS, build_server
 from tests.limits.borders import after, border, now, turns
 from tests.support.memory import memory_house, memory_socket
@@ -102,6 +103,17 @@ def test_frames_of_a_worker(more: int) -> None:
             list(take_frames(received))
     else:
         assert len(list(take_frames(received))) == 1
+
+
+@border("runtime.turnstile.PASSES")
+@pytest.mark.virtual_time
+async def test_frames_of_one_turn(more: int) -> None:
+    turnstile = Turnstile()
+    async with asyncio.TaskGroup() as tasks:
+        going = [tasks.create_task(turnstile.through(0.0)) for _ in range(PASSES + more)]
+        await asyncio.sleep(0)
+        left = sum(task.done() for task in going)  # The others wait for the next turn.
+    assert left == min(PASSES, PASSES + more)
 
 
 @border("audio.farm.JOBS_PENDING_MAX")

@@ -67,6 +67,22 @@ BUGS = (
         (*RUNTIME_TESTS, "tests/core/test_fairness.py"),
     ),
     Planted(
+        "frames-leave-all-at-once",
+        "as many frames leave in one turn of the event loop as there are",
+        "gateway/runtime/turnstile.py",
+        "        if self._passes:\n            self._passes -= 1\n            return\n",
+        "        if self._passes:\n            return\n",
+        ("tests/runtime/test_turnstile.py",),
+    ),
+    Planted(
+        "waits-for-the-next-to-come",
+        "who waits for a frame's pass gets it when another one comes",
+        "gateway/runtime/turnstile.py",
+        "            self._passes = 0\n            self._loop.call_soon(self._next_turn)\n",
+        "            self._passes = 0\n",
+        ("tests/runtime/test_turnstile.py",),
+    ),
+    Planted(
         "reader-waits",
         "the reader stops when the writer is stuck",
         "gateway/runtime/mux.py",

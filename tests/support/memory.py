@@ -23,6 +23,7 @@ from gateway.runtime.forecast import Forecast
 from gateway.runtime.house import House
 from gateway.runtime.mux import Mux
 from gateway.runtime.turns import new_turns
+from gateway.runtime.turnstile import Turnstile
 from gateway.runtime.wire import Wire
 from tests.support.server import SpeechSocket
 
@@ -60,6 +61,7 @@ async def memory_house(
             limits=config.limits,
             admission=Admission(config.limits, forecast),
             turns=turns,
+            turnstile=Turnstile(),
         )
     finally:
         for engine in engines.values():

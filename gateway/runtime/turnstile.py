@@ -1,0 +1,56 @@
+"""How many frames of audio leave in one turn of the event loop, and whose.
+
+The loop serves everybody who is ready before it looks for anybody new. With hundreds of listeners who are all late, one
+turn would take a third of a second, and whoever comes would learn only after several of them that there is no room. Let
+through a few at a time, a turn stays short however many wait; and who is let through first is decided as it is for
+engines and encoders (`core.fairness`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.core.fairness import FairLine
+
+PASSES = 4
+"""So many are let through in one turn. A frame takes about a millisecond of the loop at most."""
+
+
+class Turnstile:
+    """One per server. How many wait is bounded by its contexts. Everything happens on the event loop.
+
+    `by_arrival`: whoever came first is next, so that the other order can be compared with it.
+    """
+
+    def __init__(self, *, by_arrival: bool = False) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._passes = PASSES
+        """What is left since turns were last counted, which is when it has been used up: counting costs a callback."""
+        self._line: FairLine[asyncio.Future[None]] = FairLine(PASSES, by_arrival=by_arrival)
+
+    async def through(self, needed_by: float, owner: str = "", *, eager: bool = False) -> None:
+        """Return in this turn or in a later one. `needed_by` (loop time), `eager` and `owner` decide who is next, as
+        `core.fairness` has it."""
+        if self._passes:
+            self._passes -= 1
+            return
+        if not len(self._line):
+            self._loop.call_soon(self._next_turn)
+        place: asyncio.Future[None] = self._loop.create_future()
+        ticket = self._line.push(place, needed_by, owner, self._loop.time(), eager=eager)
+        try:
+            await place
+        except asyncio.CancelledError:
+            self._line.withdraw(ticket)
+            raise
+
+    def _next_turn(self) -> None:
+        self._passes = PASSES
+        now = self._loop.time()
+        while self._passes and (ticket := self._line.pop(now)) is not None:
+            if not ticket.item.done():  # Whoever was cancelled has not heard of it yet.
+                ticket.item.set_result(None)
+                self._passes -= 1
+        if len(self._line):
+            self._passes = 0
+            self._loop.call_soon(self._next_turn)

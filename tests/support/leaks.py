@@ -109,4 +109,5 @@ async def settled(house: House, before: Held) -> None:
     """Return once no more is held than `before`; fail with both counts when that does not come."""
     with suppress(TimeoutError):
         await until(lambda: held(house) == before)
-    assert held(house) == before
+    now = held(house)
+    assert now == before, f"{now} instead of {before}"

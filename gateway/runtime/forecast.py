@@ -95,8 +95,10 @@ class Forecast:
 
     def served(self, guest: Guest, audio_s: float, *, can_wait: bool) -> None:
         """He has been told all that he will be: so much audio. `can_wait`: long before it was played, if ever it is."""
-        if can_wait:
+        if can_wait or not audio_s:
             self._came.take_back(guest.speech_s, guest.since, self._clock())
+        if not audio_s:
+            return
         self._speech_s += (min(audio_s, SPEECH_S_MAX) - self._speech_s) / SPEECHES
 
     def loop_took(self, worked_s: float, waited_s: float, elapsed_s: float) -> None:

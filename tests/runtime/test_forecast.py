@@ -171,6 +171,7 @@ async def test_who_has_all_his_speech_long_before_it_is_played_counts_no_longer(
     before = judge.loads()["newcomers"]
     for _ in range(1_000):
         judge.served(judge.came(), 6.0, can_wait=True)
+        judge.served(judge.came(), 0.0, can_wait=False)  # He could not pay, or changed his mind.
     assert judge.loads()["newcomers"] == pytest.approx(before)
     guest = judge.came()
     await asyncio.sleep(1.0)

@@ -29,6 +29,9 @@ COST_MEMORY_S = 10.0
 """Over so long it is learnt what a second of audio costs."""
 COST_KNOWN_FROM = 0.3
 """Below this share of the cores nothing is learnt about that, and nobody is refused for it."""
+COST_KNOWN_FROM_AUDIO_S = 20.0
+"""Nor while less than this is heard per second: then it may be something else that keeps the cores busy, like a flood of
+requests that are refused, and speech would be blamed for it."""
 ACCEPTED_MEMORY_S = 2.0
 """Over so long it is counted who came in: as long as a listener is served ahead, who plays while others are served."""
 SPEECH_S_MAX = 10.0
@@ -112,7 +115,7 @@ class Forecast:
         now = self._clock()
         self._spent.add(busy_s, now)
         heard = self._heard.per_s(now)
-        if self._busy >= COST_KNOWN_FROM and heard > 0:
+        if self._busy >= COST_KNOWN_FROM and heard >= COST_KNOWN_FROM_AUDIO_S:
             self._cost = self._spent.per_s(now) / heard
 
     def loads(self) -> dict[str, float]:

@@ -158,6 +158,20 @@ async def test_nobody_is_refused_for_others_who_came_while_little_is_done() -> N
     judge.judge_wait("tone")
 
 
+@pytest.mark.parametrize(("heard_s", "is_blamed"), [(19.0, False), (21.0, True)])
+async def test_speech_is_not_blamed_for_what_others_ask(heard_s: float, is_blamed: bool) -> None:
+    """A flood that is refused keeps the cores busy while hardly anybody speaks; whoever comes is let in all the same."""
+    judge = forecast({"tone": Turns(2)}, load_percent_max=90)
+    for _ in range(60):
+        judge.handed(heard_s, can_wait=True)
+        judge.cores_took(0.8, 1.0)
+        await asyncio.sleep(1.0)
+    judge.handed(heard_s, can_wait=True)
+    for _ in range(10):
+        judge.came()
+    assert (judge.loads()["newcomers"] > 0.9) is is_blamed
+
+
 async def test_a_long_speech_counts_as_much_as_is_made_of_it_at_once() -> None:
     judge = forecast({"tone": Turns(2)}, load_percent_max=90)
     await settle(judge, busy=0.6, audio_s=60.0, accepted=1, speech_s=3_600.0)

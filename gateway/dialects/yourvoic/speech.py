@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, NamedTuple, TypeVar
@@ -92,7 +93,7 @@ class YourVoicStreamBody(_Common, frozen=True):
 Body = YourVoicGenerateBody | YourVoicStreamBody
 
 
-class YourVoicExchange(YourVoicWords):
+class YourVoicExchange(YourVoicWords, ABC):
     """What both routes have in common. With `refuses`, a control that a model has not on the route is an error; else it is left
     out and named."""
 
@@ -149,8 +150,9 @@ class YourVoicExchange(YourVoicWords):
     def wrapping(self, agreed: Agreed, request_id: str, at_s: float) -> None:
         """Audio is sent as it is."""
 
+    @abstractmethod
     def _choose(self, request: HttpRequest) -> Format:
-        raise NotImplementedError
+        """What a request gets that names no format."""
 
 
 class Generate(YourVoicExchange):

@@ -15,7 +15,14 @@ from gateway.bench.machine import this_machine
 from gateway.bench.plan import CODECS, Plan
 from gateway.bench.results import Cost, FirstByte, Lag, Result, Throughput, Vanished
 from gateway.bench.streams import WARM
-from gateway.bench.subjects import Gateway, Layout, harness_on, layouts, running_gateway
+from gateway.bench.subjects import (
+    EVERYBODY,
+    Gateway,
+    Layout,
+    harness_on,
+    layouts,
+    running_gateway,
+)
 
 FIRST_BYTE_TEXTS = ("short", "medium")
 TONE = "tone"
@@ -86,6 +93,6 @@ async def run(plan: Plan, on_step: OnStep) -> Result:
 
 @contextmanager
 def _running(layout: Layout, settings: dict[str, str] | None = None) -> Iterator[Gateway]:
-    """A gateway and this harness on their cores."""
-    with harness_on(layout), running_gateway(layout, settings) as gateway:
+    """A gateway that refuses nobody, and this harness, on their cores."""
+    with harness_on(layout), running_gateway(layout, EVERYBODY | (settings or {})) as gateway:
         yield gateway

@@ -22,7 +22,7 @@ from gateway.bench.latency import Latency, latency, ratio
 from gateway.bench.load import closed_loops
 from gateway.bench.plan import LONG, MEDIUM, SHORT
 from gateway.bench.streams import Refused, Stream, Way
-from gateway.bench.subjects import Gateway, harness_on, layouts, running_gateway
+from gateway.bench.subjects import EVERYBODY, Gateway, harness_on, layouts, running_gateway
 
 ORDERS = ("deadline", "arrival")
 CROWD = 128
@@ -33,8 +33,6 @@ THINK_S = 0.1
 RAMP_S = 3.0
 WINDOW_S = 30.0
 MODEL = "espeak"
-EVERYBODY = {"GATEWAY_LIMITS__LOAD_PERCENT_MAX": "100", "GATEWAY_LIMITS__WAIT_MS_MAX": "600000"}
-"""Nobody is refused, as the crowd mostly would be: who is next shall be measured, and not who is let in."""
 
 
 class Scene(msgspec.Struct, frozen=True):

@@ -24,6 +24,10 @@ END_S_MAX = 15.0
 BARE_S_MAX = 60.0
 """Beyond its ramp and window; a bare engine that takes longer hangs."""
 
+EVERYBODY = {"GATEWAY_LIMITS__LOAD_PERCENT_MAX": "100", "GATEWAY_LIMITS__WAIT_MS_MAX": "600000"}
+"""Settings by which nobody is refused, as crowds that ask without a pause would be: for where not who is let in is measured,
+but what becomes of them."""
+
 _ADDRESS = re.compile(r"listens on http://([\d.]+):(\d+)")
 
 

@@ -96,9 +96,10 @@ class Forecast:
         self._came.add(guest.speech_s, guest.since)
         return guest
 
-    def served(self, guest: Guest, audio_s: float, *, can_wait: bool) -> None:
-        """He has been told all that he will be: so much audio. `can_wait`: long before it was played, if ever it is."""
-        if can_wait or not audio_s:
+    def served(self, guest: Guest, audio_s: float, *, eager: bool) -> None:
+        """He has been told all that he will be: so much audio; an `eager` one as fast as it was made, so that nobody like him
+        needs to come while he plays it."""
+        if eager or not audio_s:
             self._came.take_back(guest.speech_s, guest.since, self._clock())
         if not audio_s:
             return

@@ -190,9 +190,7 @@ class Speaker:
         if self._meter is not None:
             self._meter.close()
         if self._guest is not None:
-            now = self._clock()
-            is_ahead = self._can_wait(now + self.session.lead_s(now), now)
-            self._forecast.served(self._guest, self._audio_s, can_wait=is_ahead)
+            self._forecast.served(self._guest, self._audio_s, eager=self.session.is_eager)
             self._guest = None
 
     async def _perform(

@@ -89,7 +89,7 @@ BUGS = (
         "downloads-fill-the-house",
         "who asks for one file after the other counts as so many newcomers",
         "gateway/runtime/forecast.py",
-        "        if can_wait or not audio_s:\n            self._came.take_back",
+        "        if eager or not audio_s:\n            self._came.take_back",
         "        if not audio_s:\n            self._came.take_back",
         ("tests/runtime/test_forecast.py",),
     ),

@@ -121,7 +121,7 @@ async def settle(
     for _ in range(60):
         for _ in range(accepted):
             if len(here) >= accepted * speech_s:
-                judge.served(here.popleft(), speech_s, can_wait=False)
+                judge.served(here.popleft(), speech_s, eager=False)
             here.append(judge.came())
         judge.handed(audio_s, can_wait=False)
         judge.cores_took(busy, 1.0)
@@ -178,18 +178,18 @@ async def test_a_long_speech_counts_as_much_as_is_made_of_it_at_once() -> None:
     assert 0.04 < judge.loads()["newcomers"] < 0.14
 
 
-async def test_who_has_all_his_speech_long_before_it_is_played_counts_no_longer() -> None:
+async def test_who_took_all_his_speech_as_fast_as_it_was_made_counts_no_longer() -> None:
     """Else a few who ask for one file after the other would fill the house."""
     judge = forecast({"tone": Turns(2)}, load_percent_max=90)
     await settle(judge, busy=0.6, audio_s=60.0, accepted=10, speech_s=6.0)
     before = judge.loads()["newcomers"]
     for _ in range(1_000):
-        judge.served(judge.came(), 6.0, can_wait=True)
-        judge.served(judge.came(), 0.0, can_wait=False)  # He could not pay, or changed his mind.
+        judge.served(judge.came(), 6.0, eager=True)
+        judge.served(judge.came(), 0.0, eager=False)  # He could not pay, or changed his mind.
     assert judge.loads()["newcomers"] == pytest.approx(before)
     guest = judge.came()
     await asyncio.sleep(1.0)
-    judge.served(guest, 6.0, can_wait=True)
+    judge.served(guest, 6.0, eager=True)
     assert judge.loads()["newcomers"] == pytest.approx(before * math.exp(-1 / ACCEPTED_MEMORY_S))
 
 

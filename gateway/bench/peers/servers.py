@@ -20,6 +20,7 @@ from gateway.bench.instruments.utterance import Client, Utterance, whole
 from gateway.bench.instruments.websocket import WebSocketClient
 from gateway.bench.peers.festival import FORM as FESTIVAL_FORM, FestivalClient, running_festival
 from gateway.bench.subjects import (
+    EVERYBODY,
     START_S_MAX,
     Layout,
     SubjectFailed,
@@ -93,7 +94,7 @@ def running_all(layout: Layout) -> Iterator[tuple[list[Way], list[int]]]:
     """
     with (
         running_evening(layout) as (url, evening_pid),
-        running_gateway(layout) as gateway,
+        running_gateway(layout, EVERYBODY) as gateway,  # As the others do.
         running_festival(layout) as festival,
     ):
         address = f"{gateway.host}:{gateway.port}/v1/speech"

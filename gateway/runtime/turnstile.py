@@ -25,17 +25,20 @@ class Turnstile:
     def __init__(self, *, by_arrival: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
         self._passes = PASSES
-        """What is left since turns were last counted, which is when it has been used up: counting costs a callback."""
+        """What is left of this turn."""
+        self._is_counting = False
+        """Somebody went through in this turn, or waits: the next one will be noticed."""
         self._line: FairLine[asyncio.Future[None]] = FairLine(PASSES, by_arrival=by_arrival)
 
     async def through(self, needed_by: float, owner: str = "", *, eager: bool = False) -> None:
         """Return in this turn or in a later one. `needed_by` (loop time), `eager` and `owner` decide who is next, as
         `core.fairness` has it."""
+        if not self._is_counting:
+            self._is_counting = True
+            self._loop.call_soon(self._next_turn)
         if self._passes:
             self._passes -= 1
             return
-        if not len(self._line):
-            self._loop.call_soon(self._next_turn)
         place: asyncio.Future[None] = self._loop.create_future()
         ticket = self._line.push(place, needed_by, owner, self._loop.time(), eager=eager)
         try:
@@ -51,6 +54,6 @@ class Turnstile:
             if not ticket.item.done():  # Whoever was cancelled has not heard of it yet.
                 ticket.item.set_result(None)
                 self._passes -= 1
-        if len(self._line):
-            self._passes = 0
+        self._is_counting = self._passes < PASSES
+        if self._is_counting:
             self._loop.call_soon(self._next_turn)

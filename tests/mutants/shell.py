@@ -78,8 +78,8 @@ BUGS = (
         "waits-for-the-next-to-come",
         "who waits for a frame's pass gets it when another one comes",
         "gateway/runtime/turnstile.py",
-        "            self._passes = 0\n            self._loop.call_soon(self._next_turn)\n",
-        "            self._passes = 0\n",
+        "        if self._is_counting:\n            self._loop.call_soon(self._next_turn)\n",
+        "        if self._is_counting:\n            self._is_counting = False\n",
         ("tests/runtime/test_turnstile.py",),
     ),
     Planted(

@@ -97,8 +97,8 @@ class Forecast:
         return guest
 
     def served(self, guest: Guest, audio_s: float, *, eager: bool) -> None:
-        """He has been told all that he will be: so much audio; an `eager` one as fast as it was made, so that nobody like him
-        needs to come while he plays it."""
+        """He has been told all that he will be: so much audio. An `eager` one, as fast as it was made, needs nothing more
+        while he plays it. Those who follow a clock stay counted: as many more are likely to come."""
         if eager or not audio_s:
             self._came.take_back(guest.speech_s, guest.since, self._clock())
         if not audio_s:

@@ -19,6 +19,8 @@ PASSES = 4
 class Turnstile:
     """One per server. How many wait is bounded by its contexts. Everything happens on the event loop.
 
+    Nobody holds a pass, so the line does not learn who had many: owners are equal, and a download that has waited for
+    its second goes first.
     `by_arrival`: whoever came first is next, so that the other order can be compared with it.
     """
 

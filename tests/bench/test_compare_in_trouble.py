@@ -167,7 +167,10 @@ async def test_a_target_that_goes_away_in_the_middle_is_given_up(tmp_path: Path)
 
 @asynccontextmanager
 async def answering(answer: bytes, again: bytes = b"") -> AsyncIterator[str]:
-    """A server that answers everything so, and then says `again` for ever; without it, it hangs up."""
+    """A server that answers everything so, and then says `again` for ever; without it, it hangs up.
+
+    It reads what is still sent: the kernel would throw an answer away with what was not read (RFC 9112 9.6).
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
@@ -176,6 +179,8 @@ async def answering(answer: bytes, again: bytes = b"") -> AsyncIterator[str]:
             while again:
                 writer.write(again)
                 await writer.drain()
+            writer.write_eof()
+            await reader.read()
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:

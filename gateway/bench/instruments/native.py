@@ -244,8 +244,8 @@ class Connection(asyncio.Protocol):
         for data in self._protocol.data_to_send():
             if data:
                 self.transport.write(data)
-            elif self.transport.can_write_eof():
-                self.transport.write_eof()
+            else:  # Both sides have said all. Half-closing would be an error where the other one has gone.
+                self.transport.close()
 
 
 async def dial(url: str, headers: Mapping[str, str]) -> Connection:

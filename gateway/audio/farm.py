@@ -2,6 +2,9 @@
 
 A codec costs more than the speech engine does, so one long piece on the loop would make every connection wait. A few
 threads take jobs from one line, in the order that `core.fairness` has. Codecs release the GIL, so threads are enough.
+
+While anybody listens, one thread is kept from what can wait. That is not for the listener's job, which would be next in a
+millisecond: threads at work for downloads would take the cores from the engine that makes what he hears next.
 """
 
 from __future__ import annotations
@@ -14,10 +17,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gateway.core.errors import Overloaded
-from gateway.core.fairness import FairLine
+from gateway.core.fairness import FairLine, Ticket
 
 T = TypeVar("T")
 
+LISTENED_SHARE = 0.02
+"""So much of all threads' time listeners had lately where anybody listens."""
 JOBS_PENDING_MAX = 4_096
 """Jobs that may wait at once. Each context waits for one, and a server has fewer contexts at work than this."""
 
@@ -64,7 +69,9 @@ class EncodeFarm:
         self._changed = threading.Condition()
         self._line: FairLine[_Job[Any]] = FairLine(
             threads, by_arrival=by_arrival
-        )  # guarded by _changed, as is _closing
+        )  # guarded by _changed, as are _downloading and _closing
+        self._downloading = 0
+        """Threads at work on what can wait."""
         self._closing = False
 
     @property
@@ -135,15 +142,27 @@ class EncodeFarm:
     def _run_next(self) -> bool:
         """Wait for the most urgent job and run it; false when the farm closes."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._line) or self._closing)
-            ticket = None if self._closing else self._line.pop(time.monotonic())
-            if ticket is None:
-                return False
+            while (ticket := self._next()) is None:
+                if self._closing:
+                    return False
+                self._changed.wait()
             now = time.monotonic()
             can_wait = ticket.can_wait(now)
+            self._downloading += can_wait
             self._line.taken(ticket.owner, now, can_wait=can_wait)
         ticket.item.run()
         with self._changed:
             ended = time.monotonic()
             self._line.left(ticket.owner, ended, ended - now, can_wait=can_wait)
+            if can_wait:
+                self._downloading -= 1
+                self._changed.notify()  # Another may have been kept from it.
         return True
+
+    def _next(self) -> Ticket[_Job[Any]] | None:
+        """The most urgent job for one more thread; None = none, or none now."""
+        if self._closing:
+            return None
+        now = time.monotonic()
+        kept = 1 if self._threads_max > 1 and self._line.load(now) > LISTENED_SHARE else 0
+        return self._line.pop(now, downloads=self._downloading < self._threads_max - kept)

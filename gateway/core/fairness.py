@@ -198,12 +198,16 @@ class FairLine(Generic[T]):
         self._waiting -= 1
         return True
 
-    def pop(self, now: float) -> Ticket[T] | None:
-        """Whoever is next leaves the line; None when nobody waits."""
+    def pop(self, now: float, *, downloads: bool = True) -> Ticket[T] | None:
+        """Whoever is next leaves the line; None when nobody waits. Without `downloads`, nor does what can wait."""
         owners = [owner for owner in self._owners.values() if owner.waiting]
         if not owners:
             return None
-        ticket = self._overdue(owners, now) or self._first(owners, now)
+        ticket = self._overdue(owners, now) if downloads else None
+        if ticket is None:
+            urgency, ticket = self._first(owners, now)
+            if urgency == 2 and not downloads:
+                return None
         self.withdraw(ticket)
         return ticket
 
@@ -212,11 +216,12 @@ class FairLine(Generic[T]):
         self._owner(owner, now).used.change(+1, now)
         self._class_of(can_wait).change(+1, now)
 
-    def left(self, owner: str, now: float, took_s: float, *, can_wait: bool = False) -> None:
-        """Somebody gave a place back after so long, of whom `taken` was told the same."""
+    def left(self, owner: str, now: float, took_s: float | None, *, can_wait: bool = False) -> None:
+        """Somebody gave a place back after so long, of whom `taken` was told the same. None = how long it took tells nothing."""
         self._owners[owner].used.change(-1, now)
         self._class_of(can_wait).change(-1, now)
-        self.turn_s += (took_s - self.turn_s) * TURN_WEIGHT
+        if took_s is not None:
+            self.turn_s += (took_s - self.turn_s) * TURN_WEIGHT
 
     def load(self, now: float) -> float:
         """The share of all places that listeners had lately, 0 to 1. Downloads take what is left and do not count."""
@@ -233,10 +238,11 @@ class FairLine(Generic[T]):
     def _class_of(self, can_wait: bool) -> Occupancy:
         return self._downloads if can_wait else self._listeners
 
-    def _first(self, owners: Sequence[_Owner[T]], now: float) -> Ticket[T]:
+    def _first(self, owners: Sequence[_Owner[T]], now: float) -> tuple[int, Ticket[T]]:
+        """Whose turn it is, after how urgent that is."""
         near_s = self._near_s
         if len(owners) == 1:
-            return owners[0].first(now, near_s)[1]
+            return owners[0].first(now, near_s)
         fair = 1 / len(owners) + UNFAIR_SHARE
 
         def rank(owner: _Owner[T]) -> tuple[int, bool, float, int]:
@@ -244,7 +250,7 @@ class FairLine(Generic[T]):
             needed_by = first.needed_by if urgency < 2 else math.inf
             return urgency, owner.used.share(now) > fair, needed_by, first.arrival
 
-        return min(owners, key=rank).first(now, near_s)[1]
+        return min(owners, key=rank).first(now, near_s)
 
     def _overdue(self, owners: Sequence[_Owner[T]], now: float) -> Ticket[T] | None:
         """The download whose turn it is before any listener's."""

@@ -61,7 +61,6 @@ from gateway.core.events import (
     Word,
     Words,
 )
-from gateway.core.fairness import can_wait
 from gateway.core.heard import History, Remains, Spoken
 from gateway.core.intake import Cut, Intake
 from gateway.core.languages import known_language
@@ -485,7 +484,6 @@ class Session:
             or self._unpulled_ms() >= self._limits.audio_ahead_ms
         ):
             return None
-        may_wait = can_wait(now + self.ahead_s(now), now, eager=self.is_eager)
         segment = self._waiting.popleft()
         self._live[segment.id] = segment
         cut = segment.cut
@@ -500,7 +498,6 @@ class Session:
                 and cut.reason not in _NO_PAUSE_REASONS
             ),
             chars=cut.end - cut.start,
-            can_wait=may_wait,
             phonemes=cut.phonemes,
         )
 

@@ -28,8 +28,8 @@ class Synthesize(msgspec.Struct, frozen=True):
     """Make this segment. `text` is plain text, never markup. With `pause_after` the engine closes with the pause that
         belongs between two sentences; without it the audio ends with the last sound, as at the end of an utterance. `chars`
         counts the characters of the caller's text that it is for, which is what is charged. At the ranges `phonemes` of the text
-        stand phonemes in [[ and ]], for engines that take them; such marks anywhere else are text. What `can_wait` is for a download: no
-    listener's clock runs."""
+        stand phonemes in [[ and ]], for engines that take them; such marks anywhere else are text. What `can_wait` is for a download, as
+    far as is known when it is given to the engine: no listener's clock runs."""
 
     segment: int
     text: str

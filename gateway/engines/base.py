@@ -14,7 +14,8 @@ from gateway.core.synthesis import Report, Synthesize
 class EngineInfo(msgspec.Struct, frozen=True):
     """What an engine is. `sample_rate` in Hz holds for all its voices; `variants` may follow a voice as `voice+variant`;
     `text_chars_max` is the longest segment text that `synthesize` takes, `workers` how many it makes at once. `phonemes` is the alphabet in
-    which it takes them (`Synthesize.phonemes`), None = it takes none."""
+    which it takes them (`Synthesize.phonemes`), None = it takes none. An engine that `yields` lets orders that can wait stand still while others
+    need their workers, so that there may be more orders than workers."""
 
     name: str
     sample_rate: int
@@ -24,6 +25,7 @@ class EngineInfo(msgspec.Struct, frozen=True):
     variants: frozenset[str] = frozenset()
     workers: int = 1
     phonemes: str | None = None
+    yields: bool = False
 
 
 class Engine(Protocol):

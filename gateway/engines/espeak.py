@@ -128,6 +128,7 @@ class EspeakEngine:
             variants=frozenset(variants),
             workers=self._workers,
             phonemes=PHONEMES,
+            yields=True,
         )
 
     async def synthesize(self, order: Synthesize) -> AsyncGenerator[Report, None]:
@@ -142,7 +143,9 @@ class EspeakEngine:
                 )
             )
             pcm_bytes_max = SAMPLE_BYTES * SAMPLE_RATE * AUDIO_MS_MAX // 1_000
-            async with aclosing(self._pool.make(request, pcm_bytes_max=pcm_bytes_max)) as batches:
+            async with aclosing(
+                self._pool.make(request, pcm_bytes_max=pcm_bytes_max, can_wait=order.can_wait)
+            ) as batches:
                 await anext(batches)
                 yield Begun(order.segment)
                 async for batch in batches:

@@ -2,7 +2,7 @@
 
 A nursery (see nursery.py) is a process that forks workers. Two of them run, so that one can be lost without a pause; each
 keeps workers waiting, forked ahead of their orders, and is asked for another when one is taken. At most `workers` orders
-are in the making, further ones wait in line.
+are in the making, further ones wait in line (see places.py).
 
 An answer is two streams of bytes, audio and notes, that depend on the order alone. So a lost worker is replaced by another
 one whose first bytes, those already handed out, are skipped: the listener hears nothing of it. When an order has lost
@@ -32,6 +32,7 @@ from gateway.core.errors import (
     SegmentRejected,
 )
 from gateway.engines.nursery import FORK
+from gateway.engines.places import Places
 from gateway.engines.worker import Batch, Worker, WorkerLost, WorkerStalled
 
 NURSERIES = 2
@@ -135,7 +136,7 @@ class Pool:
         self._command = command
         self._env = env
         self._stall_ms_max = stall_ms_max
-        self._places = asyncio.Semaphore(workers)
+        self._places = Places(workers)
         self._spares = math.ceil((workers + 1) / NURSERIES)
         self._nurseries: set[_Nursery] = set()
         self._ending: set[_Nursery] = set()
@@ -161,9 +162,11 @@ class Pool:
         except TimeoutError:
             raise EngineFailed("the engine's worker processes are not ready in time") from None
 
-    async def make(self, order: bytes, *, pcm_bytes_max: int) -> AsyncGenerator[Batch, None]:
+    async def make(
+        self, order: bytes, *, pcm_bytes_max: int, can_wait: bool = False
+    ) -> AsyncGenerator[Batch, None]:
         """Give an empty part when a worker begins, then the answer in parts, as they come. Closing the generator kills
-        the worker.
+        the worker. While orders that cannot wait need its place, the worker of one that `can_wait` stands still.
 
         Raises SegmentRejected or EngineTimeout when the order has lost two workers, EngineFailed when a worker refuses it
         or makes more audio than `pcm_bytes_max`, EngineLost when there is no worker.
@@ -172,7 +175,7 @@ class Pool:
         lost_at = math.nan
         clock = asyncio.get_running_loop().time
         while True:
-            worker = await self._begin(order, pcm_bytes_max)
+            worker = await self._begin(order, pcm_bytes_max, can_wait=can_wait)
             if losses:
                 log.info("engine worker is back", extra={"ms": round((clock() - lost_at) * 1e3, 1)})
             notes_known, pcm_known = notes_done, pcm_done
@@ -220,24 +223,25 @@ class Pool:
             nursery.process.wait()
         self._ending.clear()
 
-    async def _begin(self, order: bytes, pcm_bytes_max: int) -> Worker:
+    async def _begin(self, order: bytes, pcm_bytes_max: int, *, can_wait: bool) -> Worker:
         """Wait in line for a place and give the order to a worker."""
-        await self._places.acquire()
+        place = await self._places.take(can_wait=can_wait)
         worker = None
         try:
             worker = await self._next_waiting()
         finally:
             if worker is None:
-                self._places.release()
+                self._places.leave(place)
 
         def free() -> None:
             self._at_work.discard(worker)
-            self._places.release()
+            self._places.leave(place)
 
         self._at_work.add(worker)
         worker.begin(
             order, pcm_bytes_max=pcm_bytes_max, stall_ms_max=self._stall_ms_max, on_free=free
         )
+        self._places.begin(place, worker)
         return worker
 
     async def _next_waiting(self) -> Worker:

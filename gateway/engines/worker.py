@@ -62,6 +62,7 @@ class Worker:
         self._batches: deque[Batch] = deque()
         self._outcome: Exception | None = None
         self._wake = asyncio.Event()
+        self._halted_at: float | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -108,16 +109,34 @@ class Worker:
             self.discard()
             self._on_free()
 
+    def halt(self) -> None:
+        """Make a process at work stand still until `go_on`, which is not held against it. By then it may be killed."""
+        self._halted_at = self._loop.time()
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let the halted process go on."""
+        assert self._halted_at is not None
+        stood_s = self._loop.time() - self._halted_at
+        self._halted_at = None
+        self._progress_at += stood_s
+        self._paced_at += stood_s
+        self._signal(signal.SIGCONT)
+
     def discard(self) -> None:
         """Kill a process that has no order, or whose order has ended. Once only."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self._connection.close()
         os.close(self._pidfd)
 
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, number)
+
     def _check_progress(self) -> None:
         latest = min(self._progress_at, self._paced_at)
-        wait_s = latest + self._stall_s_max - self._loop.time()
+        now = self._loop.time() if self._halted_at is None else self._halted_at
+        wait_s = latest + self._stall_s_max - now
         if wait_s > 0:
             self._watchdog = self._loop.call_later(wait_s, self._check_progress)
         else:

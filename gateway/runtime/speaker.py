@@ -201,10 +201,13 @@ class Speaker:
         turns = self._turns[name]
         begun: float | None = None
         samples = 0
+        waits = False
         try:
             async with (
-                turns.turn(needed_by, self._owner, eager=self.session.is_eager),
-                aclosing(self._engines[name].synthesize(order)) as reports,
+                turns.turn(needed_by, self._owner, eager=self.session.is_eager) as waits,
+                aclosing(
+                    self._engines[name].synthesize(msgspec.structs.replace(order, can_wait=waits))
+                ) as reports,
             ):
                 async for report in reports:
                     if paid is not None and not isinstance(report, Begun):
@@ -229,7 +232,7 @@ class Speaker:
                 self._meter.abandoned(order.segment)
             if begun is not None:
                 now = self._clock()
-                turns.worked(now - begun, samples / rate, now)
+                turns.worked(now - begun, samples / rate, now, can_wait=waits)
             if self._working.get(order.segment) is asyncio.current_task():
                 del self._working[order.segment]
         self._place_orders()

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import math
 import threading
+import time
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -85,6 +86,60 @@ async def test_two_threads_run_two_jobs_at_once() -> None:
         barrier = threading.Barrier(2)
         for _ in range(2):
             tasks.create_task(farm.run(0.0, lambda: barrier.wait(10)))
+
+
+def listen(farm: EncodeFarm) -> None:
+    """Have had a listener at work for a second. Before the farm starts, whose clock only goes forward."""
+    clock = time.monotonic()
+    farm._line.taken("", clock - 1.0)
+    farm._line.left("", clock, 1.0)
+
+
+async def test_downloads_leave_a_thread_alone_while_anybody_listens() -> None:
+    async with aclosing(EncodeFarm(2)) as farm, asyncio.TaskGroup() as tasks:
+        listen(farm)
+        farm.start()
+        gates = [Gate(), Gate()]
+        downloads = [tasks.create_task(farm.run(math.inf, gate)) for gate in gates]
+        await gates[0].begun.wait()
+        for _ in range(3):
+            assert await farm.run(0.0, lambda: "heard") == "heard"
+        assert farm.jobs_waiting == 1
+        gates[0].open()
+        await gates[1].begun.wait()
+        assert downloads[0].done()
+        gates[1].open()
+
+
+async def test_and_have_all_of_them_when_nobody_does() -> None:
+    async with aclosing(EncodeFarm(2)) as farm, asyncio.TaskGroup() as tasks:
+        farm.start()
+        barrier = threading.Barrier(2)
+        for _ in range(2):
+            tasks.create_task(farm.run(math.inf, lambda: barrier.wait(10)))
+
+
+async def test_the_only_thread_is_everybodys() -> None:
+    async with aclosing(EncodeFarm(1)) as farm:
+        listen(farm)
+        farm.start()
+        assert await farm.run(math.inf, lambda: "file") == "file"
+
+
+async def test_a_farm_is_closed_while_a_download_is_kept_waiting() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        farm = EncodeFarm(2)
+        listen(farm)
+        farm.start()
+        gates = [Gate(), Gate()]
+        running, waiting = [tasks.create_task(farm.run(math.inf, gate)) for gate in gates]
+        await gates[0].begun.wait()
+        closing = tasks.create_task(farm.aclose())
+        await asyncio.wait([waiting])
+        gates[0].open()
+        await closing
+        assert waiting.cancelled()
+        assert await running == "gate"
 
 
 async def test_a_cancelled_job_that_has_not_begun_never_does() -> None:

@@ -61,6 +61,14 @@ def test_where_turns_take_long_a_stream_needs_its_own_earlier() -> None:
     assert served(line, 10.0) == ["stream", "listener"]
 
 
+def test_a_turn_that_tells_nothing_changes_no_average() -> None:
+    line: FairLine[str] = FairLine(1)
+    for took_s in (1.0, None):
+        line.taken("", 0.0)
+        line.left("", 0.0, took_s)
+    assert line.turn_s == pytest.approx(0.1)
+
+
 def test_streams_that_can_wait_are_served_in_the_order_of_arrival() -> None:
     line: FairLine[str] = FairLine(1)
     for name, needed_by, owner in (
@@ -81,6 +89,19 @@ def test_a_stream_whose_listener_needs_it_soon_is_no_overdue_download() -> None:
     line.push("sooner", 9.0, "a", 9.0)
     line.push("file", math.inf, "a", 9.0)
     assert served(line, 9.0) == ["sooner", "stream", "file"]
+
+
+def test_without_downloads_what_can_wait_stays() -> None:
+    line: FairLine[str] = FairLine(1)
+    line.push("file", math.inf, "a", 0.0)
+    line.push("stream", 20.0, "b", 0.0, eager=True)
+    line.push("listener", 60.0, "a", 5.0)
+    ticket = line.pop(5.0, downloads=False)
+    assert ticket is not None
+    assert ticket.item == "listener"
+    assert line.pop(5.0, downloads=False) is None
+    assert line.pop(20.0, downloads=False).item == "stream"  # type: ignore[union-attr]  # it runs dry
+    assert len(line) == 1
 
 
 def test_by_arrival_nothing_else_counts() -> None:

@@ -24,7 +24,7 @@ from gateway.core.errors import (
 from gateway.engines.pool import Pool
 from gateway.engines.worker import Batch
 from tests.support.checkout import ROOT
-from tests.support.leaks import until
+from tests.support.leaks import descendants, state, until
 
 COMMAND = [sys.executable, "-S", str(Path(__file__).with_name("odd_nursery.py"))]
 ENV = {"PYTHONPATH": str(ROOT)}
@@ -38,9 +38,13 @@ async def pool() -> AsyncIterator[Pool]:
     await pool.aclose()
 
 
-async def answer(pool: Pool, order: bytes, pcm_bytes_max: int = 10_000) -> Batch:
+async def answer(
+    pool: Pool, order: bytes, pcm_bytes_max: int = 10_000, *, can_wait: bool = False
+) -> Batch:
     notes = pcm = b""
-    async with aclosing(pool.make(order, pcm_bytes_max=pcm_bytes_max)) as batches:
+    async with aclosing(
+        pool.make(order, pcm_bytes_max=pcm_bytes_max, can_wait=can_wait)
+    ) as batches:
         async for batch in batches:
             notes, pcm = notes + batch.notes, pcm + batch.pcm
     return Batch(notes, pcm)
@@ -81,6 +85,55 @@ async def test_trouble_has_a_type_and_does_not_spread(
 async def test_a_worker_that_keeps_pace_with_its_listener_may_take_its_time(pool: Pool) -> None:
     """Three times as long as one may say nothing."""
     assert (await answer(pool, b"slowly", 100_000)).pcm == bytes(12 * 1_600)
+
+
+def stand_still() -> set[int]:
+    """The processes below this one that are stopped."""
+    return {process for process in descendants() if state(process) == "T"}
+
+
+@pytest.fixture
+async def one_worker() -> AsyncIterator[Pool]:
+    pool = Pool(COMMAND, ENV, workers=1, stall_ms_max=200)
+    await pool.start()
+    yield pool
+    await pool.aclose()
+
+
+async def test_a_download_stands_still_while_a_listener_is_served(one_worker: Pool) -> None:
+    """For longer than a worker may say nothing. It says what it would have said."""
+    async with asyncio.TaskGroup() as tasks:
+        download = tasks.create_task(answer(one_worker, b"slowly", 100_000, can_wait=True))
+        await until(lambda: bool(one_worker._at_work))
+        listener = tasks.create_task(answer(one_worker, b"slowly", 100_000))
+        await until(lambda: bool(stand_still()))
+        await asyncio.wait([listener])
+        assert not download.done()
+    assert stand_still() == set()
+    assert download.result() == listener.result()
+    assert one_worker.restarts == 0
+
+
+@pytest.mark.parametrize("how", ["killed", "closed", "unwanted"])
+async def test_a_download_that_stands_still_may_end(one_worker: Pool, how: str) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        download = tasks.create_task(answer(one_worker, b"slowly", 100_000, can_wait=True))
+        await until(lambda: bool(one_worker._at_work))
+        listener = tasks.create_task(answer(one_worker, b"slowly", 100_000))
+        await until(lambda: bool(stand_still()))
+        if how == "killed":
+            for process in stand_still():
+                os.kill(process, signal.SIGKILL)
+            assert len((await download).pcm) == len((await listener).pcm) > 0
+            assert one_worker.restarts == 1
+        else:
+            download.cancel()
+            if how == "closed":
+                listener.cancel()
+                await one_worker.aclose()
+            else:
+                assert (await answer(one_worker, b"another")).pcm == b"another"
+        await until(lambda: not stand_still())
 
 
 async def test_what_a_lost_worker_said_is_not_said_again(pool: Pool) -> None:

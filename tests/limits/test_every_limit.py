@@ -108,6 +108,7 @@ NO_BOUNDS = (
         "core.fairness.*",
         "runtime.forecast.*",
         "runtime.turns.*",
+        "audio.farm.LISTENED_SHARE",
     ),
     *("*.RETRY_AFTER_MS", "runtime.lobby.*", "runtime.ring.FRAME_BYTES", "core.resolve.*"),
     *("engines.pool.NURSERIES", "engines.pool.RESTART_MS_MIN", "open_files.*"),

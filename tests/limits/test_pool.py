@@ -101,10 +101,10 @@ async def test_workers_that_an_order_may_lose(more: int, monkeypatch: pytest.Mon
     pool = Pool(ODD, ENV, workers=1)
     honest = pool._begin
 
-    async def losing(order: bytes, pcm_bytes_max: int) -> object:
+    async def losing(order: bytes, pcm_bytes_max: int, *, can_wait: bool) -> object:
         nonlocal losses
         losses -= 1
-        return await honest(b"die" if losses >= 0 else order, pcm_bytes_max)
+        return await honest(b"die" if losses >= 0 else order, pcm_bytes_max, can_wait=can_wait)
 
     monkeypatch.setattr(pool, "_begin", losing)
     await pool.start()

@@ -7,6 +7,7 @@ from tests.mutants.planting import Planted
 RUNTIME_TESTS = ("tests/runtime",)
 RESUME_TESTS = ("tests/runtime/test_resume.py",)
 ENCODER_TESTS = ("tests/audio",)
+PLACES_TESTS = ("tests/engines/test_places.py", "tests/engines/test_pool.py")
 ENGINE_TESTS = ("tests/engines/test_espeak_faults.py",)
 
 BUGS = (
@@ -65,6 +66,54 @@ BUGS = (
         "        return self._downloads if can_wait else self._listeners\n",
         "        return self._listeners\n",
         (*RUNTIME_TESTS, "tests/core/test_fairness.py"),
+    ),
+    Planted(
+        "nobody-stands-still",
+        "a listener's order waits until a download's segment is made",
+        "gateway/engines/places.py",
+        "            if place.is_patient and place.work is not None:\n",
+        "            if False:\n",
+        PLACES_TESTS,
+    ),
+    Planted(
+        "stands-still-for-ever",
+        "a download's worker goes on when nobody listens any more",
+        "gateway/engines/places.py",
+        "        place.is_patient = False\n        if place not in self._taken:\n",
+        "        if False:\n",
+        PLACES_TESTS,
+    ),
+    Planted(
+        "standing-still-is-a-stall",
+        "a worker that was halted has made no progress meanwhile",
+        "gateway/engines/worker.py",
+        "        now = self._loop.time() if self._halted_at is None else self._halted_at\n",
+        "        now = self._loop.time()\n",
+        PLACES_TESTS,
+    ),
+    Planted(
+        "downloads-take-listeners-places",
+        "a listener waits for a place that a download has, although that would stand still",
+        "gateway/runtime/turns.py",
+        "        if can_wait or not self._yields:\n",
+        "        if True:\n",
+        ("tests/runtime/test_turns.py",),
+    ),
+    Planted(
+        "engine-knows-no-downloads",
+        "the engine is not told what can wait",
+        "gateway/runtime/speaker.py",
+        "msgspec.structs.replace(order, can_wait=waits)",
+        "order",
+        ("tests/runtime/test_urgency.py",),
+    ),
+    Planted(
+        "downloads-take-every-thread",
+        "all encoding threads work for downloads while somebody listens",
+        "gateway/audio/farm.py",
+        "downloads=self._downloading < self._threads_max - kept)",
+        "downloads=True)",
+        ("tests/audio/test_farm.py",),
     ),
     Planted(
         "frames-leave-all-at-once",

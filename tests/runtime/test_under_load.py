@@ -36,9 +36,9 @@ class FirstCome(Turns):
     @asynccontextmanager
     async def turn(
         self, needed_by: float, owner: str = "", *, eager: bool = False
-    ) -> AsyncIterator[None]:
-        async with super().turn(0.0):
-            yield
+    ) -> AsyncIterator[bool]:
+        async with super().turn(0.0) as waits:
+            yield waits
 
 
 async def listen(house: House, delay_s: float, owner: str = "") -> list[Arrival]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -18,6 +18,8 @@ from gateway.core.commands import Abort, EndInput, PushText
 from gateway.core.events import Closed, Event
 from gateway.core.params import HTTP_DEFAULTS, Parameters
 from gateway.core.resolve import resolve
+from gateway.core.synthesis import Report, Synthesize
+from gateway.engines.tone import ToneEngine
 from gateway.runtime.turns import Turns
 from gateway.runtime.wake import Wake
 from tests.support.leaks import until
@@ -84,10 +86,10 @@ class NotingTurns(Turns):
     @asynccontextmanager
     async def turn(
         self, needed_by: float, owner: str = "", *, eager: bool = False
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[bool]:
         self.waits.append(needed_by - asyncio.get_running_loop().time())
-        async with super().turn(needed_by, owner, eager=eager):
-            yield
+        async with super().turn(needed_by, owner, eager=eager) as waits:
+            yield waits
 
 
 @pytest.mark.parametrize(("lead_ms", "whole"), [(None, True), (None, False), (60_000, False)])
@@ -111,6 +113,35 @@ async def test_the_first_segment_is_needed_now_and_the_others_when_it_has_been_p
     assert first <= 0
     assert second > 0
     assert (second == math.inf) is whole
+
+
+class NotingEngine(ToneEngine):
+    """An engine that notes what it is told of each segment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.can_wait: list[bool] = []
+
+    def synthesize(self, order: Synthesize) -> AsyncGenerator[Report, None]:
+        self.can_wait.append(order.can_wait)
+        return super().synthesize(order)
+
+
+@pytest.mark.parametrize(("lead_ms", "waits"), [(None, True), (60_000, False)])
+async def test_the_engine_is_told_what_can_wait(lead_ms: int | None, waits: bool) -> None:
+    """What is made ahead for those who have no pace, and never the first segment."""
+    engine = NotingEngine()
+    async with memory_house(engine) as house, memory_socket(house) as socket:
+        await socket.send(
+            {"type": "configure", "lead_ms": lead_ms, "buffering": {"max_chars": 90}},
+            {"type": "text", "text": "Some words that take a few seconds to say. " * 8},
+            {"type": "end"},
+        )
+        while not socket.messages("ended"):
+            await socket.receive()
+    first, *_, last = engine.can_wait
+    assert not first
+    assert last is waits
 
 
 class HaltingFarm(EncodeFarm):

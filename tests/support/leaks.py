@@ -73,12 +73,17 @@ def children(process: int) -> set[int]:
 
 def is_alive(process: int) -> bool:
     """True for a process that has not ended; a zombie has."""
+    return state(process) not in ("", "Z")
+
+
+def state(process: int) -> str:
+    """The letter that the kernel has for what it does, as in proc_pid_stat(5); empty when there is none."""
     try:
         status = Path(f"/proc/{process}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return ""
     # The state follows the name, which may contain anything but ends at the last parenthesis.
-    return status.rpartition(")")[2].split()[0] != "Z"
+    return status.rpartition(")")[2].split()[0]
 
 
 async def until(condition: Callable[[], bool]) -> None:

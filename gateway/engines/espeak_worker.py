@@ -20,7 +20,7 @@ BUFFER_MS = 200
 SEND_BYTES = 44_100
 """The first audio leaves at once, later audio when there is so much of it: each frame wakes the server."""
 
-PATIENCE = 10
+NICENESS = 10
 """How much nicer (setpriority(2)) a worker is that speaks for a download: it gets the core that others leave."""
 
 
@@ -34,7 +34,7 @@ def main() -> None:
 def _work(espeak: Espeak, order: bytes, send: Send) -> None:
     can_wait, rate, pitch, pitch_range, volume, voice_bytes = SETTINGS.unpack_from(order)
     if can_wait:
-        os.nice(PATIENCE)
+        os.nice(NICENESS)
     start = SETTINGS.size + voice_bytes
     voice = order[SETTINGS.size : start].decode()
     try:

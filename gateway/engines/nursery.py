@@ -6,7 +6,8 @@ the server one end of a socket and a handle (pidfd) to end it by, both over the 
 a worker that is killed before it has done anything, and does not wait for it.
 
 The nursery serves until the control socket closes. None of the processes outlives the server, not even a stopped one.
-Linux only. Needs nothing but the standard library, because each import makes each fork dearer.
+Linux only. Needs nothing but the standard library, and little of that: each import makes each fork dearer, and a lost
+nursery is missed until its successor has done with them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import signal
 import socket
 import struct
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 
 from gateway.engines.frames import FINISHED, HEADER, ORDER, REFUSED, frame
@@ -86,8 +86,11 @@ def _confine() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES_MAX, ADDRESS_SPACE_BYTES_MAX))
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
+    with (
+        contextlib.suppress(OSError),
+        open("/proc/self/oom_score_adj", "w") as score,
+    ):
+        score.write("1000")
     signal.signal(signal.SIGCHLD, _see_off)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 

@@ -79,7 +79,11 @@ class SpeechOverWebSocket:
                         "headers": headers(request_id, "")[1:],
                     }
                 )
-                await self._serve(scope, agreed.conversation, request_id, caller, receive, send)
+                try:
+                    await self._serve(scope, agreed.conversation, request_id, caller, receive, send)
+                finally:
+                    # Through it the connection would hold itself: see guard/parting.py.
+                    scope["extensions"].pop(SPEECH, None)
         except GatewayError as error:
             self._house.metrics.refused(ROUTE, error.problem)
             self._ended("refused")

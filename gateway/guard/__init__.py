@@ -15,6 +15,7 @@ from gateway.guard.closing import CutsOff
 from gateway.guard.handshake import JudgesHandshakes
 from gateway.guard.losing import TellsLosses
 from gateway.guard.messages import BoundsMessages
+from gateway.guard.parting import LetsGoOfItsParser
 from gateway.guard.pings import WaitsForPongs
 from gateway.guard.requests import BoundsRequests
 from gateway.guard.slices import InSlices
@@ -23,7 +24,7 @@ from gateway.guard.slices import InSlices
 def protocols(limits: Limits) -> tuple[type[asyncio.Protocol], type[asyncio.Protocol]]:
     """uvicorn's protocols for HTTP and for WebSocket, bounded by these limits."""
     bounds = {"limits": limits}
-    http = (InSlices, BoundsRequests, CutsOff, HttpToolsProtocol)
+    http = (InSlices, BoundsRequests, CutsOff, LetsGoOfItsParser, HttpToolsProtocol)
     bounded = (BoundsMessages, InSlices, JudgesHandshakes, TellsLosses, WaitsForPongs, CutsOff)
     websocket = (*bounded, WebSocketsSansIOProtocol)
     return type("Http", http, bounds), type("WebSocket", websocket, bounds)

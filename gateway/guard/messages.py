@@ -72,6 +72,13 @@ class BoundsMessages(WebSocketsSansIOProtocol):
         else:
             super().handle_cont(event)
 
+    def handle_parser_exception(self) -> None:
+        super().handle_parser_exception()
+        if self.conn.parser_exc is not None:
+            self.conn.parser_exc.__traceback__ = (
+                None  # It leads back to the parser (see parting.py).
+            )
+
     def send_receive_event_to_app(self) -> None:
         # uvicorn notices, too, and has a traceback for the log each time.
         if self.curr_msg_data_type == "text" and not self.close_sent:

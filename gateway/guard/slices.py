@@ -55,7 +55,16 @@ class Valve:
         """The transport, open, for another protocol."""
         self.open()
         self.given_away = True
+        self.let_go()
         return self.transport
+
+    def let_go(self) -> None:
+        """Of the protocol, which has no more to read (see `parting.py`)."""
+        self._go_on = _stay
+
+
+def _stay() -> None:
+    pass
 
 
 class InSlices(asyncio.Protocol):
@@ -77,6 +86,7 @@ class InSlices(asyncio.Protocol):
         if self._next is not None:
             self._next.cancel()
         super().connection_lost(exc)
+        self._valve.let_go()
 
     def data_received(self, data: bytes) -> None:
         if self._next is None and not self._unread and len(data) <= SLICE_BYTES:

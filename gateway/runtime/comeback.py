@@ -243,6 +243,12 @@ class Comeback:
             return await wire.over
 
     def let_down(self) -> None:
-        """There is no wire to lend after all, if one was promised."""
+        """There is no wire to lend after all, if one was promised. The last that is done; the connection, which holds
+        this, is let go, so that it needs no garbage collector to be freed."""
         if self._moving_to is not None:
             self._moving_to[0].bring(self, None, self._moving_to[1])
+        self._leave = _is_gone
+
+
+def _is_gone(verdict: Verdict) -> None:
+    """There is no socket any more that could be used no longer."""

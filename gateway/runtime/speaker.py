@@ -10,7 +10,7 @@ from contextlib import aclosing
 import msgspec
 
 from gateway.accounts.ledger import Meter
-from gateway.core.commands import Command, PushText
+from gateway.core.commands import Clear, Command, PushText
 from gateway.core.errors import Problem
 from gateway.core.events import Audio, Closed, Event, Timings
 from gateway.core.fairness import can_wait
@@ -37,7 +37,8 @@ SLICE_CHARS = 256
 
 
 class Speaker:
-    """Carries between a session and its engine. `wake` is called whenever there may be something new to pull.
+    """Carries between a session and its engine. `wake` is called whenever there may be something new to pull; all contexts of a
+    connection have the same, as one task pulls from all of them.
     `timeline` and `receipt` are shown all that happens, in times of `watch`; `forecast` is told
     who comes to hear something, and what was handed out; `owner` is whose share of the engines this is, and `meter` what it costs;
     None = nothing.
@@ -90,6 +91,8 @@ class Speaker:
         self.receipt.taken(self.session.chars_accepted)
         self._place_orders()
         self._heed_the_end()
+        if isinstance(command, Clear):
+            self._turnstile.hurry(self._wake)
         self._wake()
 
     async def push(self, text: str) -> None:
@@ -123,7 +126,9 @@ class Speaker:
             audio_s = len(event.data) / SAMPLE_BYTES / self.session.settings.engine_rate
             self._forecast.handed(audio_s, can_wait=self._can_wait(deadline, now))
             self._audio_s += audio_s
-            await self._turnstile.through(deadline, self._owner, eager=self.session.is_eager)
+            await self._turnstile.through(
+                deadline, self._owner, eager=self.session.is_eager, writer=self._wake
+            )
         events = await self._outlet.pass_on(event, deadline)
         self._timeline.handed_out(events, self._watch(), self._outlet.delay_s)
         if isinstance(event, Closed):

@@ -43,6 +43,9 @@ class Stall:
 
     def close(self) -> None:
         """There will be no further send. Twice is fine."""
+        self._task = (
+            None  # When that was cancelled, its traceback leads back here (see guard/parting.py).
+        )
         if self._timer is not None:
             self._timer.cancel()
 

@@ -4,13 +4,16 @@ The loop serves everybody who is ready before it looks for anybody new. With hun
 turn would take a third of a second, and whoever comes would learn only after several of them that there is no room. Let
 through a few at a time, a turn stays short however many wait; and who is let through first is decided as it is for
 engines and encoders (`core.fairness`).
+
+A listener who is far ahead may stand here for long. When he interrupts, he waits for the answer and not for audio, which
+comes behind the frame that stands here: so that is let through at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from gateway.core.fairness import FairLine
+from gateway.core.fairness import FairLine, Ticket
 
 PASSES = 4
 """So many are let through in one turn. A frame takes about a millisecond of the loop at most."""
@@ -31,10 +34,14 @@ class Turnstile:
         self._is_counting = False
         """Somebody went through in this turn, or waits: the next one will be noticed."""
         self._line: FairLine[asyncio.Future[None]] = FairLine(PASSES, by_arrival=by_arrival)
+        self._waiting: dict[object, Ticket[asyncio.Future[None]]] = {}
+        """By what writes them."""
 
-    async def through(self, needed_by: float, owner: str = "", *, eager: bool = False) -> None:
+    async def through(
+        self, needed_by: float, owner: str = "", *, eager: bool = False, writer: object = None
+    ) -> None:
         """Return in this turn or in a later one. `needed_by` (loop time), `eager` and `owner` decide who is next, as
-        `core.fairness` has it."""
+        `core.fairness` has it. A `writer` has one frame here at a time, and can be hurried."""
         if not self._is_counting:
             self._is_counting = True
             self._loop.call_soon(self._next_turn)
@@ -43,11 +50,21 @@ class Turnstile:
             return
         place: asyncio.Future[None] = self._loop.create_future()
         ticket = self._line.push(place, needed_by, owner, self._loop.time(), eager=eager)
+        if writer is not None:
+            self._waiting[writer] = ticket
         try:
             await place
         except asyncio.CancelledError:
             self._line.withdraw(ticket)
             raise
+        finally:
+            self._waiting.pop(writer, None)
+
+    def hurry(self, writer: object) -> None:
+        """Let its frame through now, if there is one; it is one more in this turn. Bounded by what clients may ask for."""
+        ticket = self._waiting.get(writer)
+        if ticket is not None and self._line.withdraw(ticket) and not ticket.item.done():
+            ticket.item.set_result(None)
 
     def _next_turn(self) -> None:
         self._passes = PASSES

@@ -48,6 +48,8 @@ ELSEWHERE = {
     "accounts.threads.BUSY_MS": "limits/test_accounts.py::test_how_long_another_process_may_hold_the_database",
     # uvicorn waits, by whole seconds.
     "server.LAST_S": "fronts/test_drain.py",
+    # Python counts.
+    "server.YOUNG_COLLECTIONS_MAX": "fronts/test_garbage.py::test_nor_often_where_somebody_always_speaks",
 }
 """Bounds that nobody can try at three points, and what is tried instead."""
 

@@ -19,6 +19,7 @@ from gateway.engines.chaos import ChaosEngine, Delay, Fail, Hang
 from gateway.engines.tone import ToneEngine
 from gateway.runtime.house import House
 from gateway.runtime.speaker import Speaker
+from gateway.runtime.turnstile import PASSES
 from gateway.runtime.wake import Wake
 from tests.support.memory import memory_house
 
@@ -106,6 +107,33 @@ async def test_an_abandoned_segment_frees_its_worker_at_once() -> None:
         # Had the one worker gone on with the old text, the new one would have waited for seconds.
         assert asyncio.get_running_loop().time() - now < 1.0
         assert engine.at_work == set()
+
+
+async def test_a_clear_is_answered_although_others_need_their_frames_sooner() -> None:
+    """The frame that stands before its answer is let through."""
+    async with memory_house() as house, asyncio.TaskGroup() as tasks:
+
+        async def always_in_need() -> None:
+            while True:
+                await house.turnstile.through(0.0)
+
+        wake = Wake()
+        speaker = new_speaker(house, tasks, wake, lead_ms=60_000)
+        speaker.submit(PushText("A text of which there are many frames of audio."))
+        await pull_until(speaker, wake, Audio)
+        crowd = [tasks.create_task(always_in_need()) for _ in range(3 * PASSES)]
+        await asyncio.sleep(0)
+        pulling = tasks.create_task(pull_until(speaker, wake, Cleared))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not pulling.done()
+        speaker.submit(Clear("c"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert pulling.done()
+        speaker.submit(Abort())
+        for task in crowd:
+            task.cancel()
 
 
 async def test_an_abort_leaves_no_task_in_any_moment_of_a_segment() -> None:

@@ -75,6 +75,29 @@ async def test_by_arrival_nothing_else_counts() -> None:
     assert order == list(range(20))
 
 
+async def test_who_interrupts_does_not_wait_behind_others() -> None:
+    turnstile = Turnstile()
+    order: list[str] = []
+
+    async def come(name: str, needed_by: float) -> None:
+        await turnstile.through(needed_by, writer=name)
+        order.append(name)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(3 * PASSES):
+            tasks.create_task(come(f"newcomer {number}", 0.0))
+        tasks.create_task(come("far ahead", 30.0))
+        await asyncio.sleep(0)
+        turnstile.hurry("far ahead")
+        turnstile.hurry("far ahead")
+        turnstile.hurry("somebody else")
+        assert "far ahead" not in order
+        await asyncio.sleep(0)
+        assert order.index("far ahead") <= 2 * PASSES
+    assert len(order) == 3 * PASSES + 1
+    assert not turnstile._waiting
+
+
 @pytest.mark.parametrize("was_let_in", [False, True])
 async def test_who_is_cancelled_takes_nobodys_pass(was_let_in: bool) -> None:
     turnstile = Turnstile()

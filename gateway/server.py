@@ -22,9 +22,12 @@ FAREWELL_MS = 500
 """How long connections may take then to say goodbye."""
 LAST_S = 1
 """And how long uvicorn waits for those that did not."""
-YOUNG_COLLECTIONS_MIN, YOUNG_COLLECTIONS_MAX = 10, 200
-"""Garbage collections of young objects (7,000 each) from one full one to the next: at least, when nobody speaks, and at
-most, otherwise, if it is Python's rule, too."""
+YOUNG_COLLECTIONS = 4
+"""Collections of the newest objects (700 each) until all young ones are looked at: with 10, Python's number, that took 10
+to 25 ms."""
+YOUNG_COLLECTIONS_MIN, YOUNG_COLLECTIONS_MAX = 25, 500
+"""So often that is done (2,800 objects each time) from one full collection to the next: at least, when nobody speaks, and
+at most, otherwise, if it is Python's rule, too."""
 
 
 def listen(config: Config) -> socket.socket:
@@ -68,7 +71,7 @@ class Server(uvicorn.Server):
         """
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*gc.get_threshold()[:2], YOUNG_COLLECTIONS_MAX)
+        gc.set_threshold(gc.get_threshold()[0], YOUNG_COLLECTIONS, YOUNG_COLLECTIONS_MAX)
         await super().main_loop()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

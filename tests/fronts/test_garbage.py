@@ -9,7 +9,13 @@ import pytest
 import uvicorn
 
 from gateway.config import Config
-from gateway.server import YOUNG_COLLECTIONS_MAX, YOUNG_COLLECTIONS_MIN, Server, build_server
+from gateway.server import (
+    YOUNG_COLLECTIONS,
+    YOUNG_COLLECTIONS_MAX,
+    YOUNG_COLLECTIONS_MIN,
+    Server,
+    build_server,
+)
 from tests.limits.borders import border
 
 
@@ -63,4 +69,4 @@ async def test_nor_often_where_somebody_always_speaks(
     monkeypatch.setattr(uvicorn.Server, "main_loop", nothing)
     await server_with(None).main_loop()
     assert collected == ["all", "frozen"]
-    assert told == [(*gc.get_threshold()[:2], YOUNG_COLLECTIONS_MAX)]
+    assert told == [(gc.get_threshold()[0], YOUNG_COLLECTIONS, YOUNG_COLLECTIONS_MAX)]

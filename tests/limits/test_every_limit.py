@@ -114,6 +114,7 @@ NO_BOUNDS = (
     ),
     *("*.RETRY_AFTER_MS", "runtime.lobby.*", "runtime.ring.FRAME_BYTES", "core.resolve.*"),
     *("engines.pool.NURSERIES", "engines.pool.RESTART_MS_MIN", "open_files.*"),
+    "server.YOUNG_COLLECTIONS",
     *(
         "accounts.credentials.*",
         "accounts.gate.USE_NOTED_MS",

@@ -86,10 +86,7 @@ def _confine() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES_MAX, ADDRESS_SPACE_BYTES_MAX))
-    with (
-        contextlib.suppress(OSError),
-        open("/proc/self/oom_score_adj", "w") as score,
-    ):
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")
     signal.signal(signal.SIGCHLD, _see_off)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)

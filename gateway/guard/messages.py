@@ -75,9 +75,8 @@ class BoundsMessages(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         super().handle_parser_exception()
         if self.conn.parser_exc is not None:
-            self.conn.parser_exc.__traceback__ = (
-                None  # It leads back to the parser (see parting.py).
-            )
+            # It leads back to the parser (see parting.py).
+            self.conn.parser_exc.__traceback__ = None
 
     def send_receive_event_to_app(self) -> None:
         # uvicorn notices, too, and has a traceback for the log each time.

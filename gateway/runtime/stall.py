@@ -43,9 +43,8 @@ class Stall:
 
     def close(self) -> None:
         """There will be no further send. Twice is fine."""
-        self._task = (
-            None  # When that was cancelled, its traceback leads back here (see guard/parting.py).
-        )
+        # When it was cancelled, its traceback leads back here (see guard/parting.py).
+        self._task = None
         if self._timer is not None:
             self._timer.cancel()
 

@@ -30,12 +30,18 @@ COMMAND = [sys.executable, "-S", str(Path(__file__).with_name("odd_nursery.py"))
 ENV = {"PYTHONPATH": str(ROOT)}
 
 
-@pytest.fixture
-async def pool() -> AsyncIterator[Pool]:
-    pool = Pool(COMMAND, ENV, workers=2, stall_ms_max=200)
+async def running(workers: int) -> AsyncIterator[Pool]:
+    """For a fixture."""
+    pool = Pool(COMMAND, ENV, workers=workers, stall_ms_max=200)
     await pool.start()
     yield pool
     await pool.aclose()
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[Pool]:
+    async for pool in running(workers=2):
+        yield pool
 
 
 async def answer(
@@ -94,10 +100,8 @@ def stand_still() -> set[int]:
 
 @pytest.fixture
 async def one_worker() -> AsyncIterator[Pool]:
-    pool = Pool(COMMAND, ENV, workers=1, stall_ms_max=200)
-    await pool.start()
-    yield pool
-    await pool.aclose()
+    async for pool in running(workers=1):
+        yield pool
 
 
 async def test_a_download_stands_still_while_a_listener_is_served(one_worker: Pool) -> None:

@@ -10,6 +10,7 @@ millisecond: threads at work for downloads would take the cores from the engine 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -21,13 +22,16 @@ from gateway.core.fairness import FairLine, Ticket
 
 T = TypeVar("T")
 
+NICENESS = 5
+"""How much nicer (setpriority(2)) the threads are than the event loop, which serves everybody; speech that is being made is
+nicer still (`engines/espeak_worker.py`), as it is needed later."""
 LISTENED_SHARE = 0.02
 """So much of all threads' time listeners had lately where anybody listens."""
 JOBS_PENDING_MAX = 4_096
 """Jobs that may wait at once. Each context waits for one, and a server has fewer contexts at work than this."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Job(Generic[T]):
     """Work and who waits for it."""
 
@@ -66,6 +70,8 @@ class EncodeFarm:
         self._threads_max = threads
         self._jobs_pending_max = jobs_pending_max
         self._threads: list[tuple[threading.Thread, asyncio.Future[None]]] = []
+        self._waiting: dict[object, Ticket[_Job[Any]]] = {}
+        """By what wrote them, or by themselves. Of the loop alone."""
         self._changed = threading.Condition()
         self._line: FairLine[_Job[Any]] = FairLine(
             threads, by_arrival=by_arrival
@@ -97,12 +103,19 @@ class EncodeFarm:
             thread.start()
 
     async def run(
-        self, deadline: float, work: Callable[[], T], owner: str = "", *, eager: bool = False
+        self,
+        deadline: float,
+        work: Callable[[], T],
+        owner: str = "",
+        *,
+        eager: bool = False,
+        writer: object = None,
     ) -> T:
         """Run `work` in a thread; return what it returns, raise what it raises.
 
         `deadline` says in seconds of the loop's clock when the result will be played, `math.inf` that it is a file;
-        it, `eager` and `owner` decide who is next, as `core.fairness` has it. Cancelling takes a job back that has not begun;
+        it, `eager` and `owner` decide who is next, as `core.fairness` has it. A `writer` has one job here at a time, and can be
+        hurried. Cancelling takes a job back that has not begun;
         one that has begun goes on to its end, so what it works on must not be used again, and should it fail, the
         loop's exception handler hears of it. Raises Overloaded when too many jobs wait already, and CancelledError
         when the farm closes before the job has begun.
@@ -113,14 +126,25 @@ class EncodeFarm:
             now = time.monotonic()
             if len(self._line) >= self._jobs_pending_max:
                 raise Overloaded("too much audio waits to be encoded", retry_after_ms=1_000)
-            ticket = self._line.push(_Job(work, result), deadline, owner, now, eager=eager)
+            job = _Job(work, result)
+            writer = job if writer is None else writer
+            self._waiting[writer] = self._line.push(job, deadline, owner, now, eager=eager)
             self._changed.notify()
         try:
             return await result
         except asyncio.CancelledError:
             with self._changed:
-                self._line.withdraw(ticket)
+                self._line.withdraw(self._waiting[writer])
             raise
+        finally:
+            del self._waiting[writer]
+
+    def hurry(self, writer: object) -> None:
+        """Run its job next, if it has one that has not begun: its listener waits for the answer behind it."""
+        if (ticket := self._waiting.get(writer)) is not None:
+            with self._changed:
+                self._waiting[writer] = self._line.hasten(ticket, time.monotonic())
+                self._changed.notify()  # It may be one that threads were kept from.
 
     async def aclose(self) -> None:
         """Cancel the jobs that wait, let those that run end, end the threads. Fine twice, and before `start`."""
@@ -135,6 +159,7 @@ class EncodeFarm:
             thread.join()
 
     def _work(self, ended: asyncio.Future[None]) -> None:
+        os.nice(NICENESS)  # Of this thread alone, as Linux has it.
         while self._run_next():
             pass
         ended.get_loop().call_soon_threadsafe(ended.set_result, None)

@@ -198,6 +198,16 @@ class FairLine(Generic[T]):
         self._waiting -= 1
         return True
 
+    def hasten(self, ticket: Ticket[T], now: float) -> Ticket[T]:
+        """Make it the next one of its owner, and more urgent than a newcomer. Gives the ticket that stands in the line for it
+        from now on; who is not in the line any more stays out."""
+        if not self.withdraw(ticket):
+            return ticket
+        hastened = Ticket(-math.inf, ticket.arrival, ticket.owner, ticket.item, now)
+        self._owner(ticket.owner, now).push(hastened)
+        self._waiting += 1
+        return hastened
+
     def pop(self, now: float, *, downloads: bool = True) -> Ticket[T] | None:
         """Whoever is next leaves the line; None when nobody waits. Without `downloads`, nor does what can wait."""
         owners = [owner for owner in self._owners.values() if owner.waiting]

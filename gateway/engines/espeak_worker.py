@@ -20,8 +20,9 @@ BUFFER_MS = 200
 SEND_BYTES = 44_100
 """The first audio leaves at once, later audio when there is so much of it: each frame wakes the server."""
 
-NICENESS = 10
-"""How much nicer (setpriority(2)) a worker is that speaks for a download: it gets the core that others leave."""
+NICENESS, DOWNLOAD_NICENESS = 10, 15
+"""How much nicer (setpriority(2)) than the server a worker is that speaks for a listener, and one that does for a download: the
+server answers everybody, and sends what was made before."""
 
 
 def main() -> None:
@@ -33,8 +34,7 @@ def main() -> None:
 
 def _work(espeak: Espeak, order: bytes, send: Send) -> None:
     can_wait, rate, pitch, pitch_range, volume, voice_bytes = SETTINGS.unpack_from(order)
-    if can_wait:
-        os.nice(NICENESS)
+    os.nice(DOWNLOAD_NICENESS if can_wait else NICENESS)
     start = SETTINGS.size + voice_bytes
     voice = order[SETTINGS.size : start].decode()
     try:

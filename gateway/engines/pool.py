@@ -59,15 +59,16 @@ class _Nursery:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setblocking(False)
         with theirs:
-            # Its own session: an interrupt from the terminal is for the server, which drains first, and one signal
-            # ends the nursery with all its workers.
+            # Its own process group: an interrupt from the terminal is for the server, which drains first, and one signal
+            # ends the nursery with all its workers. Not its own session: that would be scheduled as one with the server,
+            # however nice its processes are (sched(7), autogroups).
             self.process = subprocess.Popen(  # noqa: S603 - the command is ours
                 [*command, str(theirs.fileno())],
                 env=env,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,
+                process_group=0,
             )
         self.waiting: deque[Worker] = deque()
         self.owed = 0

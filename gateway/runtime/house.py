@@ -171,6 +171,7 @@ class House:
             container_always=file,
             framed=not file,
             owner=owner,
+            writer=wake,
             sample_start=sample_start,
         )
         new_timeline = Timeline if self.tracing is None else self.tracing.timeline

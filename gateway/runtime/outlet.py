@@ -37,7 +37,7 @@ class Outlet:
     `container_always`: a context without any audio still gets its (empty) container, as a file must be valid. `framed`:
     a telephone's codec leaves in the frames of TELEPHONY_FRAME_MS that telephony counts in, the last one before a flush,
     clear or end being what is left. `owner` is whose share of the encoders this is. `sample_start`: what is before it the
-    listener has, and the encoder begins there. `raw`: PCM leaves, at the rate of the format, which it is made into afterwards.
+    listener has, and the encoder begins there. `writer` is who pulls these events, one at a time. `raw`: PCM leaves, at the rate of the format, which it is made into afterwards.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Outlet:
         container_always: bool = False,
         framed: bool = False,
         owner: str = "",
+        writer: object = None,
         sample_start: int = 0,
         raw: bool = False,
     ) -> None:
@@ -59,6 +60,7 @@ class Outlet:
         self._container_always = container_always
         self._framed = framed
         self._owner = owner
+        self._writer = writer
         self._resampler: Resampler | None = None
         self._encoder: Encoder | None = None
         self._segment = 0
@@ -91,6 +93,10 @@ class Outlet:
                 return [*(await self._finish(deadline) if ended else []), event]
             case _:
                 return [event]
+
+    def hurry(self) -> None:
+        """What the writer waits for is to be encoded next, whichever context of its it is of."""
+        self._farm.hurry(self._writer)
 
     @property
     def delay_s(self) -> float:
@@ -163,7 +169,7 @@ class Outlet:
         self, deadline: float, job: Callable[[], tuple[int, bytes]]
     ) -> tuple[int, bytes]:
         eager = self._settings.lead_ms is None
-        return await self._farm.run(deadline, job, self._owner, eager=eager)
+        return await self._farm.run(deadline, job, self._owner, eager=eager, writer=self._writer)
 
     def _feed(self, encoder: Encoder, samples: bytes) -> bytes:
         """What the encoder gives for the samples that the listener has not. In its thread, which one job at a time is in."""

@@ -93,6 +93,7 @@ class Speaker:
         self._heed_the_end()
         if isinstance(command, Clear):
             self._turnstile.hurry(self._wake)
+            self._outlet.hurry()
         self._wake()
 
     async def push(self, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
+import os
 import threading
 import time
 import weakref
@@ -15,25 +16,9 @@ from typing import Any
 
 import pytest
 
-from gateway.audio.farm import EncodeFarm
+from gateway.audio.farm import NICENESS, EncodeFarm
 from gateway.core.errors import Overloaded
-
-
-class Gate:
-    """A job that says when it has begun and runs until it is let go."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._go = threading.Event()
-        self.begun = asyncio.Event()
-
-    def __call__(self) -> str:
-        self._loop.call_soon_threadsafe(self.begun.set)
-        assert self._go.wait(10)
-        return "gate"
-
-    def open(self) -> None:
-        self._go.set()
+from tests.support.gates import Gate
 
 
 @asynccontextmanager
@@ -68,6 +53,52 @@ async def test_the_earliest_deadline_goes_first_and_equal_ones_in_order_of_arriv
         await settled()
         gate.open()
     assert done == ["now", "soon 1", "soon 2", "late", "file 1", "file 2"]
+
+
+async def test_who_interrupts_does_not_wait_behind_others() -> None:
+    done: list[str] = []
+    async with held_farm() as (farm, gate, tasks):
+        for name, deadline in [("soon", 1.0), ("later", 9.0), ("file", math.inf)]:
+            job = partial(done.append, name)
+            tasks.create_task(farm.run(deadline, job, eager=name == "file", writer=name))
+        await settled()
+        for writer in ("file", "file", "somebody else"):
+            farm.hurry(writer)
+        gate.open()
+    assert done == ["file", "soon", "later"]
+    farm.hurry("file")
+    assert not farm._waiting
+
+
+async def test_who_has_been_hurried_can_be_cancelled() -> None:
+    async with held_farm() as (farm, _, tasks):
+        task = tasks.create_task(farm.run(9.0, lambda: None, writer="a"))
+        await settled()
+        farm.hurry("a")
+        task.cancel()
+        await asyncio.wait([task])
+        assert farm.jobs_waiting == 0
+
+
+async def test_a_download_that_is_hurried_gets_the_thread_that_is_kept_from_downloads() -> None:
+    async with aclosing(EncodeFarm(2)) as farm, asyncio.TaskGroup() as tasks:
+        listen(farm)
+        farm.start()
+        gate = Gate()
+        tasks.create_task(farm.run(math.inf, gate))
+        await gate.begun.wait()
+        waiting = tasks.create_task(farm.run(math.inf, lambda: "answered", writer="a"))
+        await settled()
+        farm.hurry("a")
+        assert await waiting == "answered"
+        gate.open()
+
+
+async def test_threads_are_nicer_than_the_loop() -> None:
+    async with aclosing(EncodeFarm(1)) as farm:
+        farm.start()
+        there = await farm.run(0.0, lambda: os.getpriority(os.PRIO_PROCESS, 0))
+        assert there == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
 
 
 async def test_results_and_errors_come_back_from_another_thread() -> None:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
-from tests.engines.making import pids_of_sessions
+from tests.engines.making import pids_of_groups
 from tests.support.leaks import children, descendants, until, until_async
 from tests.support.process import COMMAND, ESPEAK_TOO, GatewayProcess, gateway_process
 from tests.support.scraped import Scraped, read
@@ -126,6 +126,6 @@ def one_of(processes: Collection[int], chance: random.Random) -> set[int]:
     return {chance.choice(sorted(processes))} if processes else set()
 
 
-async def all_end(sessions: Collection[int]) -> None:
-    """Return when no process is left in the sessions of these nurseries. Raises TimeoutError when one stays."""
-    await until(lambda: not pids_of_sessions(list(sessions)))
+async def all_end(groups: Collection[int]) -> None:
+    """Return when no process is left in the process groups of these nurseries. Raises TimeoutError when one stays."""
+    await until(lambda: not pids_of_groups(list(groups)))

@@ -159,6 +159,19 @@ def test_whoever_withdraws_is_not_served_and_cannot_twice() -> None:
     assert not line.withdraw(tickets[0])
 
 
+@pytest.mark.parametrize("by_arrival", [False, True])
+def test_who_is_hastened_goes_first_of_all_and_once(by_arrival: bool) -> None:
+    line: FairLine[str] = FairLine(1, by_arrival=by_arrival)
+    line.push("newcomer", -9.0, "", 0.0)
+    far, file = line.push("far ahead", 30.0, "", 0.0), line.push("file", math.inf, "", 0.0)
+    file = line.hasten(line.hasten(file, 0.0), 0.0)
+    assert line.hasten(file, 0.0).item == "file"
+    assert len(line) == 3
+    assert served(line, 0.0) == ["file", "newcomer", "far ahead"]
+    assert line.hasten(far, 0.0) is far
+    assert len(line) == 0
+
+
 def test_only_listeners_are_load() -> None:
     line: FairLine[str] = FairLine(2)
     line.taken("", 0.0, can_wait=True)
@@ -188,7 +201,7 @@ def test_owners_who_are_gone_are_forgotten() -> None:
         st.tuples(st.sampled_from("abc"), st.floats(0, 10) | st.just(math.inf), st.booleans()),
         max_size=40,
     ),
-    st.lists(st.sampled_from(["pop", "withdraw", "turn"]), max_size=20),
+    st.lists(st.sampled_from(["pop", "withdraw", "hasten", "turn"]), max_size=20),
 )
 def test_everybody_leaves_once_whatever_happens(
     wishes: list[tuple[str, float, bool]], deeds: list[str]
@@ -204,6 +217,8 @@ def test_everybody_leaves_once_whatever_happens(
             line.left("a", float(now), float(now % 5))
         elif there and deed == "withdraw":
             assert line.withdraw(there.pop(max(there)))
+        elif there and deed == "hasten":
+            there[min(there)] = line.hasten(there[min(there)], float(now))
         elif there and deed == "pop":
             assert (ticket := line.pop(float(now))) is not None
             assert there.pop(ticket.item) is ticket

@@ -138,8 +138,8 @@ def pid_of(worker: Worker) -> int:
     return int(fields[fields.index("Pid:") + 1])
 
 
-def pids_of_sessions(sessions: list[int]) -> list[int]:
-    """Processes that live in the sessions of these leaders; those that are only waiting to be reaped do not count."""
+def pids_of_groups(groups: list[int]) -> list[int]:
+    """Processes of these process groups; those that are only waiting to be reaped do not count."""
     found = []
     for entry in os.listdir("/proc"):
         try:
@@ -147,7 +147,7 @@ def pids_of_sessions(sessions: list[int]) -> list[int]:
         except (FileNotFoundError, ProcessLookupError):
             continue
         if stat:
-            state, _, _, session, *_ = stat.rpartition(")")[2].split()
-            if int(session) in sessions and state not in "ZX":
+            state, _, group, *_ = stat.rpartition(")")[2].split()
+            if int(group) in groups and state not in "ZX":
                 found.append(int(entry))
     return found

@@ -22,7 +22,7 @@ from tests.engines.making import (
     nursery_pids,
     order,
     pid_of,
-    pids_of_sessions,
+    pids_of_groups,
     workers_at_work,
     workers_waiting,
 )
@@ -86,10 +86,10 @@ async def test_nurseries_killed_in_the_middle_are_not_heard(
 
 
 async def test_a_killed_nursery_takes_its_workers_with_it(engine: EspeakEngine) -> None:
-    sessions = nursery_pids(engine)
-    gone = [os.pidfd_open(pid) for pid in pids_of_sessions(sessions)]
+    groups = nursery_pids(engine)
+    gone = [os.pidfd_open(pid) for pid in pids_of_groups(groups)]
     assert len(gone) >= 4
-    for pid in sessions:
+    for pid in groups:
         os.kill(pid, signal.SIGKILL)
     for pidfd in gone:
         assert await asyncio.to_thread(select.select, [pidfd], [], [], 10) == ([pidfd], [], [])
@@ -104,7 +104,7 @@ async def test_stopped_nurseries_are_replaced(engine: EspeakEngine, undisturbed:
         assert await make(engine, order(TEXT, "en-us")) == undisturbed
     async with asyncio.timeout(15):
         # Processes have no event: neither the new ones' being there nor the old ones' being gone.
-        while stopped & set(nursery_pids(engine)) or pids_of_sessions(list(stopped)):  # noqa: ASYNC110
+        while stopped & set(nursery_pids(engine)) or pids_of_groups(list(stopped)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -154,19 +154,19 @@ async def test_a_segment_given_up_ends_its_worker(engine: EspeakEngine) -> None:
 
 
 async def test_no_process_is_left_after_closing(engine: EspeakEngine) -> None:
-    sessions = nursery_pids(engine)
+    groups = nursery_pids(engine)
     async with aclosing(engine.synthesize(order(TEXT, "en-us"))) as reports:
         await anext(reports)
-        assert len(pids_of_sessions(sessions)) >= 3
+        assert len(pids_of_groups(groups)) >= 3
         await engine.aclose()
-        assert pids_of_sessions(sessions) == []
+        assert pids_of_groups(groups) == []
 
 
 async def test_no_process_is_left_when_one_will_not_end(engine: EspeakEngine) -> None:
-    sessions = nursery_pids(engine)
-    os.kill(sessions[0], signal.SIGSTOP)
+    groups = nursery_pids(engine)
+    os.kill(groups[0], signal.SIGSTOP)
     await engine.aclose()
-    assert pids_of_sessions(sessions) == []
+    assert pids_of_groups(groups) == []
 
 
 SERVER = """
@@ -191,11 +191,11 @@ def test_no_process_outlives_a_killed_server() -> None:
         [sys.executable, "-c", SERVER], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout is not None
-        sessions = [int(pid) for pid in server.stdout.readline().split()]
-        pidfds = [os.pidfd_open(pid) for pid in pids_of_sessions(sessions)]
+        groups = [int(pid) for pid in server.stdout.readline().split()]
+        pidfds = [os.pidfd_open(pid) for pid in pids_of_groups(groups)]
         assert len(pidfds) >= 6
         # One of each kind is in no state to notice that nobody is there any more.
-        for pid in (sessions[0], max(set(pids_of_sessions(sessions)) - set(sessions))):
+        for pid in (groups[0], max(set(pids_of_groups(groups)) - set(groups))):
             os.kill(pid, signal.SIGSTOP)
         server.kill()
     for pidfd in pidfds:

@@ -13,7 +13,7 @@ from gateway.core.events import Audio, Cleared, Closed, Event, Flushed, SegmentF
 from gateway.core.params import WEBSOCKET_DEFAULTS, Parameters, Segmentation, Settings
 from gateway.core.resolve import resolve
 from gateway.core.synthesis import Report, Synthesize
-from gateway.core.vocabulary import PushBoundary
+from gateway.core.vocabulary import Codec, PushBoundary
 from gateway.engines.base import EngineInfo
 from gateway.engines.chaos import ChaosEngine, Delay, Fail, Hang
 from gateway.engines.tone import ToneEngine
@@ -21,6 +21,8 @@ from gateway.runtime.house import House
 from gateway.runtime.speaker import Speaker
 from gateway.runtime.turnstile import PASSES
 from gateway.runtime.wake import Wake
+from tests.audio.listening import format_of
+from tests.support.gates import Gate
 from tests.support.memory import memory_house
 
 pytestmark = pytest.mark.virtual_time
@@ -134,6 +136,31 @@ async def test_a_clear_is_answered_although_others_need_their_frames_sooner() ->
         speaker.submit(Abort())
         for task in crowd:
             task.cancel()
+
+
+async def test_a_clear_is_answered_although_others_need_their_encoders_sooner() -> None:
+    """The audio that stands before its answer is encoded next."""
+    async with memory_house() as house, asyncio.TaskGroup() as tasks:
+        first, others = Gate(), Gate()
+        wake = Wake()
+        mp3 = format_of(Codec.MP3, 24_000, None)
+        speaker = new_speaker(house, tasks, wake, lead_ms=60_000, format=mp3)
+        speaker.submit(PushText("A text of which there are many frames of audio."))
+        await pull_until(speaker, wake, Audio)
+        tasks.create_task(house.farm.run(0.0, first))
+        await first.begun.wait()
+        pulling = tasks.create_task(pull_until(speaker, wake, Audio))
+        tasks.create_task(house.farm.run(0.0, others))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert house.farm.jobs_waiting == 2
+        speaker.submit(Clear("c"))
+        first.open()
+        await others.begun.wait()
+        await asyncio.sleep(0)
+        assert pulling.done()
+        others.open()
+        speaker.submit(Abort())
 
 
 async def test_an_abort_leaves_no_task_in_any_moment_of_a_segment() -> None:

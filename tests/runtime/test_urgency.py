@@ -37,11 +37,17 @@ class NotingFarm(EncodeFarm):
         self.eager: set[bool] = set()
 
     async def run(
-        self, deadline: float, work: Callable[[], T], owner: str = "", *, eager: bool = False
+        self,
+        deadline: float,
+        work: Callable[[], T],
+        owner: str = "",
+        *,
+        eager: bool = False,
+        writer: object = None,
     ) -> T:
         self.waits.append(deadline - asyncio.get_running_loop().time())
         self.eager.add(eager)
-        return await super().run(deadline, work, owner, eager=eager)
+        return await super().run(deadline, work, owner, eager=eager, writer=writer)
 
 
 @pytest.mark.parametrize(("lead_ms", "whole"), [(None, True), (None, False), (60_000, False)])
@@ -152,12 +158,18 @@ class HaltingFarm(EncodeFarm):
         self.halted, self.go = asyncio.Event(), asyncio.Event()
 
     async def run(
-        self, deadline: float, work: Callable[[], T], owner: str = "", *, eager: bool = False
+        self,
+        deadline: float,
+        work: Callable[[], T],
+        owner: str = "",
+        *,
+        eager: bool = False,
+        writer: object = None,
     ) -> T:
         if "_finish" in work.__qualname__:
             self.halted.set()
             await self.go.wait()
-        return await super().run(deadline, work, owner, eager=eager)
+        return await super().run(deadline, work, owner, eager=eager, writer=writer)
 
 
 async def test_a_clear_during_the_last_drain_still_learns_what_was_heard() -> None:

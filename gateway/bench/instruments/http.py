@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httptools
 import msgspec
 
+from gateway.bench.instruments.dialling import connect
 from gateway.bench.instruments.hearing import Hearing, Valve, sleep_until
 from gateway.bench.instruments.timeline import (
     Failure,
@@ -88,9 +89,7 @@ class HttpClient:
         if self._connection is not None and self._connection.is_reusable:
             return None
         try:
-            _, self._connection = await asyncio.get_running_loop().create_connection(
-                _Connection, self._host, self._port, ssl=self._tls or None
-            )
+            self._connection = await connect(_Connection, self._host, self._port, tls=self._tls)
         except OSError as error:
             return Trouble(Failure.UNREACHABLE, str(error))
         return None

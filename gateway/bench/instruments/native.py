@@ -21,6 +21,7 @@ from websockets.http11 import Response
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
+from gateway.bench.instruments.dialling import connect
 from gateway.bench.instruments.hearing import Hearing, Valve
 from gateway.bench.instruments.http import retry_after_s
 from gateway.bench.instruments.timeline import Failure, Message, Payload, Trouble, clock
@@ -251,10 +252,7 @@ class Connection(asyncio.Protocol):
 async def dial(url: str, headers: Mapping[str, str]) -> Connection:
     """A new connection, whose `ready` tells what becomes of the handshake. Raises OSError where there is nobody."""
     uri = parse_uri(url)
-    _, connection = await asyncio.get_running_loop().create_connection(
-        lambda: Connection(uri, headers), uri.host, uri.port, ssl=uri.secure or None
-    )
-    return connection
+    return await connect(lambda: Connection(uri, headers), uri.host, uri.port, tls=uri.secure)
 
 
 class NotTheProtocol(Exception):

@@ -6,7 +6,6 @@ an utterance are the vendor's own fields. Only raw samples are asked for, so tha
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64decode
 from binascii import Error as BadBase64
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ import msgspec
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
+from gateway.bench.instruments.dialling import connect
 from gateway.bench.instruments.hearing import Hearing, sleep_until
 from gateway.bench.instruments.http import HttpClient
 from gateway.bench.instruments.native import Connection, Fields, NotTheProtocol, text_of
@@ -161,11 +161,8 @@ class SarvamSocketClient:
         self.close()
         uri = parse_uri(self._url)
         try:
-            _, self._connection = await asyncio.get_running_loop().create_connection(
-                lambda: _SarvamConnection(uri, self._headers),
-                uri.host,
-                uri.port,
-                ssl=uri.secure or None,
+            self._connection = await connect(
+                lambda: _SarvamConnection(uri, self._headers), uri.host, uri.port, tls=uri.secure
             )
         except OSError as error:
             return Trouble(Failure.UNREACHABLE, str(error))

@@ -15,7 +15,7 @@ import asyncio
 
 from gateway.core.fairness import FairLine, Ticket
 
-PASSES = 4
+PASSES = 2
 """So many are let through in one turn. A frame takes about a millisecond of the loop at most."""
 
 

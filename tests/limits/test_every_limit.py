@@ -111,6 +111,7 @@ NO_BOUNDS = (
         "runtime.forecast.*",
         "runtime.turns.*",
         "audio.farm.LISTENED_SHARE",
+        "audio.farm.NICENESS",
     ),
     *("*.RETRY_AFTER_MS", "runtime.lobby.*", "runtime.ring.FRAME_BYTES", "core.resolve.*"),
     *("engines.pool.NURSERIES", "engines.pool.RESTART_MS_MIN", "open_files.*"),

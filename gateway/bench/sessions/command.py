@@ -30,6 +30,8 @@ from gateway.bench.workload.schedule import Phase
 
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
+FULL_COLLECTION_AFTER = 1_000
+"""Collections of young objects until all are looked at."""
 PROGRESS_LINES_S = 5.0
 """Between two lines of progress where they cannot replace each other."""
 
@@ -44,6 +46,18 @@ class Asked:
     key: str | None
     file: Path
     is_profiled: bool
+
+
+@contextmanager
+def _hardly_collecting() -> Iterator[None]:
+    """For the block: a collection that looks at all that was imported, or heard, stops the harness for 50 ms."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*before[:2], FULL_COLLECTION_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def put_on(asked: Asked) -> None:
@@ -82,9 +96,7 @@ class _Measured:
         with harness_on(self._layout), at_target(asked.url, self._layout) as target:
             access = Access(target, asked.key)
             await access.check(load.mix.form, load.mix.parameters)
-            # A collection that looks at all that was imported takes tens of milliseconds.
-            gc.freeze()
-            with showing() as show:
+            with _hardly_collecting(), showing() as show:
                 if asked.search is not None:
                     self._capacity = Capacity(
                         load, asked.search, access, is_profiled=asked.is_profiled

@@ -36,9 +36,12 @@ NOBODY_REFUSED = {
 SETTINGS = {
     "LIMITS__RESUME_WINDOW_MS": "500",
     "LIMITS__LOST_TEXT_MS": "500",
+    "LIMITS__RECEIPTS_MAX": "1000",
+    "LIMITS__IDEMPOTENCY_KEYS_MAX": "1000",
     **NOBODY_REFUSED,
 }
-"""What waits for a client that is gone does so shortly: a measurement is taken when nothing waits any more."""
+"""What waits for a client that is gone does so shortly: a measurement is taken when nothing waits any more. What is kept for an
+hour is full soon: else it would grow as long as a soak takes, with nothing leaking."""
 
 Session = Callable[[GatewayProcess, random.Random], Awaitable[None]]
 

@@ -173,15 +173,17 @@ async def answering(answer: bytes, again: bytes = b"") -> AsyncIterator[str]:
     """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            await reader.read(65_536)
-            writer.write(answer)
-            while again:
-                writer.write(again)
-                await writer.drain()
-            writer.write_eof()
-            await reader.read()
-        writer.close()
+        try:
+            with suppress(ConnectionError):
+                await reader.read(65_536)
+                writer.write(answer)
+                while again:
+                    writer.write(again)
+                    await writer.drain()
+                writer.write_eof()
+                await reader.read()
+        finally:  # Also when the test ends first.
+            writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"

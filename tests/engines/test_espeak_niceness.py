@@ -8,9 +8,10 @@ from contextlib import aclosing
 import msgspec
 
 from gateway.engines.espeak import EspeakEngine
-from gateway.engines.espeak_worker import DOWNLOAD_NICENESS, NICENESS
 from tests.engines.making import nursery_pids, order, pid_of, workers_at_work
 
+NICENESS, DOWNLOAD_NICENESS = 10, 15
+"""As in `espeak_worker`, which a server never loads."""
 TEXT = "More words than the sockets hold, so that their worker is still at work. " * 6
 
 

@@ -279,8 +279,8 @@ BUGS = (
         "farm-first-come",
         "encoding jobs run in the order in which they came",
         "gateway/audio/farm.py",
-        "self._line.push(_Job(work, result), deadline, owner",
-        "self._line.push(_Job(work, result), 0.0, owner",
+        "self._line.push(job, deadline, owner",
+        "self._line.push(job, 0.0, owner",
         ENCODER_TESTS,
     ),
     Planted(
